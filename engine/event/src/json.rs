@@ -57,7 +57,7 @@ impl Event {
         read::build_event(draft, Some(fill))
     }
 
-    /// Reads one event that was written by [`Event::write_json`].
+    /// Reads one event that was written by [`Event::json`].
     ///
     /// # Errors
     /// Anything else is rejected, whatever is wrong with it, and an event in another form too.

@@ -131,6 +131,7 @@ impl GroupKey {
                     let (length, rest) = rest.split_first_chunk()?;
                     let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
                     let (text, rest) = rest.split_at_checked(length)?;
+                    // Bytes come from files, which may be damaged.
                     let text = std::str::from_utf8(text).ok()?;
                     (ScalarValue::Str(text.into()), rest)
                 }

@@ -117,6 +117,7 @@ impl WriteBatch {
     ) -> Result<AppendOutcome, LogError> {
         let identity = EventIdentity::from_envelope(event.envelope());
         let content = event.content_hash();
+        // The batch first: what it holds is not in the log yet, and costs no look at the disk.
         let seen = match self.new.get(&identity) {
             Some(seen) => Some(*seen),
             None => first_in_log(identity)?,

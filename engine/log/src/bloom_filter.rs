@@ -89,8 +89,8 @@ impl BloomFilter {
 
 /// The finisher of `splitmix64`: every bit of the input moves about half of the output's.
 fn mix_bits(number: u64) -> u64 {
-    let sum = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let once = (sum ^ (sum >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let stepped = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let once = (stepped ^ (stepped >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let twice = (once ^ (once >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     twice ^ (twice >> 31)
 }

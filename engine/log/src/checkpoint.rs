@@ -186,6 +186,7 @@ impl CheckpointStore {
             ),
         )?;
         let id = transaction.last_insert_rowid();
+        // A part is stored once, however many checkpoints have it: most do not change in between.
         for (number, ((name, part), hash)) in checkpoint.parts.iter().zip(&hashes).enumerate() {
             if !write_part(&transaction, hash, part)? {
                 return Err(CheckpointSaveError::Missing { part: name.clone() });
@@ -196,6 +197,7 @@ impl CheckpointStore {
                 )?
                 .execute((id, number as i64, name, hash.as_bytes()))?;
         }
+        // Pieces go with their checkpoint, so only then is it known which parts nobody needs.
         transaction.execute(
             "DELETE FROM checkpoints WHERE id <= ?1",
             [id - CHECKPOINTS_KEPT],
@@ -254,6 +256,7 @@ impl CheckpointStore {
             [id],
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )?;
+        // A left join: a part that is missing must count as damage, not shorten the list.
         let mut statement = self.connection.prepare(
             "SELECT name, pieces.hash, bytes FROM pieces LEFT JOIN parts ON parts.hash = pieces.hash
                 WHERE checkpoint = ?1 ORDER BY number",
@@ -275,6 +278,7 @@ impl CheckpointStore {
             semantics,
             parts,
         };
+        // Each part may be whole and the list still be wrong: a piece less, or in another order.
         let names = checkpoint.parts.iter().map(|(name, _)| name.as_str());
         if hash_checkpoint(checkpoint.upto, semantics, names.zip(&hashes)) != saved {
             return Err(CheckpointLoadError::Corrupt {
@@ -289,6 +293,7 @@ impl CheckpointStore {
     fn discard_checkpoint(&mut self, id: i64) {
         let mut discard = || -> Result<(), rusqlite::Error> {
             let transaction = self.connection.transaction()?;
+            // Parts first: without the pieces of the checkpoint, nothing says which were its own.
             let parts: Vec<i64> = transaction
                 .prepare(
                     "SELECT parts.id FROM parts JOIN pieces ON pieces.hash = parts.hash

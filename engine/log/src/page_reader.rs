@@ -162,6 +162,7 @@ impl LogReader {
                     if events.len() >= limit {
                         break;
                     }
+                    // The index holds hashes of roots and of steps, without tenants.
                     if let Some(stored) = search::fetch_event(connection, position)?
                         && stored.event.envelope().tenant == *tenant
                         && search::workflow_root(&stored.event) == Some(root)

@@ -3,8 +3,6 @@
 //! Owns these two lookups; searching by content is `search`'s job.
 //! Invariant: events arrive in the order of the log, so the position of a time is found by halving.
 
-use std::ops::Range;
-
 use larum_event::{Position, RecordBody, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
 
@@ -85,7 +83,7 @@ impl LogReader {
             let next = partitions.get(index + 1).map(|next| next.first);
             let end = next.unwrap_or(head.next());
             let later = self.with_partition(partition, |connection| {
-                find_first_after(connection, partition.first..end, time)
+                find_first_after(connection, partition.first, end, time)
             })?;
             if let Some(Some(later)) = later {
                 return Ok(Position(later.0 - 1));
@@ -103,10 +101,11 @@ fn has_arrived_by(partition: &Partition, time: Timestamp) -> bool {
     }
 }
 
-/// The first position of `range` that came after `time`.
+/// The first position from `first` on, and before `end`, that came after `time`.
 fn find_first_after(
     connection: &Connection,
-    range: Range<Position>,
+    first: Position,
+    end: Position,
     time: Timestamp,
 ) -> Result<Option<Position>, PathlessError> {
     let mut next = connection.prepare_cached(
@@ -115,7 +114,7 @@ fn find_first_after(
     )?;
     // Events arrive in the order of the log: everything before `low` had come by then, the event at
     // `high` had not.
-    let (mut low, mut high) = (range.start.0, range.end.0);
+    let (mut low, mut high) = (first.0, end.0);
     while low < high {
         let middle = low + (high - low) / 2;
         let found = next
@@ -130,11 +129,12 @@ fn find_first_after(
             Some(_) | None => high = middle,
         }
     }
-    let (low, end) = (low.cast_signed(), range.end.0.cast_signed());
+    let (low, end) = (low.cast_signed(), end.0.cast_signed());
     let event = next
         .query_row((low, end), |row| row.get::<_, i64>(0))
         .optional()?;
-    let tick = find_tick_after(connection, low..event.unwrap_or(end), time)?;
+    // A tick may tell sooner than the next event that the time was over.
+    let tick = find_tick_after(connection, low, event.unwrap_or(end), time)?;
     let later = tick.or(event);
     Ok(later.map(|position| Position(position.cast_unsigned())))
 }
@@ -142,14 +142,15 @@ fn find_first_after(
 /// The first tick in a range that says of a time behind `time`.
 fn find_tick_after(
     connection: &Connection,
-    range: Range<i64>,
+    first: i64,
+    end: i64,
     time: Timestamp,
 ) -> Result<Option<i64>, PathlessError> {
     let mut ticks = connection.prepare_cached(select_record!(
             "FROM records
                 WHERE kind = ?3 AND kind > 0 AND position >= ?1 AND position < ?2 ORDER BY position"
         ))?;
-    let mut rows = ticks.query((range.start, range.end, RecordKind::Tick.number()))?;
+    let mut rows = ticks.query((first, end, RecordKind::Tick.number()))?;
     while let Some(row) = rows.next()? {
         let (record, _) = record::read_record(row)??;
         if matches!(record.body, RecordBody::Tick { at } if at > time) {

@@ -67,7 +67,7 @@ impl LogReader {
     /// make up `most_bytes`; one at least, if there is one.
     ///
     /// # Errors
-    /// [`LogError::ClientGone`] when retention has dropped some of them; a damaged record; the disk
+    /// [`LogError::Gone`] when retention has dropped some of them; a damaged record; the disk
     /// fails.
     pub fn read_after(
         &mut self,
@@ -134,7 +134,7 @@ impl LogReader {
     /// The rules that are active at a position, and where they were activated.
     ///
     /// # Errors
-    /// [`LogError::ClientGone`] when retention has dropped that position; a damaged record; the
+    /// [`LogError::Gone`] when retention has dropped that position; a damaged record; the
     /// disk fails.
     pub fn last_rule_set(
         &mut self,

@@ -161,6 +161,7 @@ impl RowFilter {
             (ScanColumn::User, self.user),
         ];
         for (column, wanted) in columns {
+            // Null, where an event has no user, is not the number of a name.
             if wanted.is_some() && row.get::<_, Option<i64>>(column.index())? != wanted {
                 return Ok(false);
             }

@@ -61,15 +61,16 @@ pub(crate) fn search_partition(
     if is_outside_times(state, query) {
         return Ok(SearchEnd::Exhausted);
     }
-    let Some(wanted) = RowFilter::for_partition(connection, state, query)? else {
+    let Some(filter) = RowFilter::for_partition(connection, state, query)? else {
         return Ok(SearchEnd::Exhausted);
     };
-    let mut look = PartitionSearch {
+    let mut search = PartitionSearch {
         connection,
         query,
-        filter: &wanted,
+        filter: &filter,
         page,
     };
+    // An index of few candidates beats every scan, so it is asked before a scan is planned.
     if let Some(mut positions) = find_candidates(connection, state, query, part)? {
         if query.order == PageOrder::NewestFirst {
             positions.reverse();
@@ -79,25 +80,26 @@ pub(crate) fn search_partition(
         for position in positions {
             let mut rows = statement.query([position.0.cast_signed()])?;
             if let Some(row) = rows.next()?
-                && let Some(ended) = look.visit_row(row)?
+                && let Some(ended) = search.visit_row(row)?
             {
                 return Ok(ended);
             }
         }
         return Ok(SearchEnd::Exhausted);
     }
-    let way = wanted.plan_scan(state, query);
-    if way.values.len() > 1 {
-        return look.merge_values(&way, part);
+    let plan = filter.plan_scan(state, query);
+    // One value's rows come in the order of the log by themselves; several must be merged.
+    if plan.values.len() > 1 {
+        return search.merge_values(&plan, part);
     }
-    let mut statement = connection.prepare_cached(&way.sql)?;
+    let mut statement = connection.prepare_cached(&plan.sql)?;
     let (after, before) = (part.after.0.cast_signed(), part.before.0.cast_signed());
-    let mut rows = match way.values.first() {
+    let mut rows = match plan.values.first() {
         Some(value) => statement.query((after, before, value))?,
         None => statement.query((after, before))?,
     };
     while let Some(row) = rows.next()? {
-        if let Some(ended) = look.visit_row(row)? {
+        if let Some(ended) = search.visit_row(row)? {
             return Ok(ended);
         }
     }
@@ -225,16 +227,17 @@ impl PartitionSearch<'_> {
     /// Looks at the rows of each of several values, in the order of the log.
     fn merge_values(
         &mut self,
-        way: &ScanPlan,
+        plan: &ScanPlan,
         part: PositionRange,
     ) -> Result<SearchEnd, PathlessError> {
         let (after, before) = (part.after.0.cast_signed(), part.before.0.cast_signed());
-        let mut statements = Vec::with_capacity(way.values.len());
-        for _ in &way.values {
-            statements.push(self.connection.prepare_cached(&way.sql)?);
+        // A statement for each value: rows borrow theirs, and all are read side by side.
+        let mut statements = Vec::with_capacity(plan.values.len());
+        for _ in &plan.values {
+            statements.push(self.connection.prepare_cached(&plan.sql)?);
         }
-        let mut each = Vec::with_capacity(way.values.len());
-        for (statement, value) in statements.iter_mut().zip(&way.values) {
+        let mut each = Vec::with_capacity(plan.values.len());
+        for (statement, value) in statements.iter_mut().zip(&plan.values) {
             let mut rows = statement.query((after, before, value))?;
             rows.advance()?;
             each.push(rows);
@@ -257,6 +260,7 @@ impl PartitionSearch<'_> {
             let Some((_, rows)) = next else {
                 return Ok(SearchEnd::Exhausted);
             };
+            // Advanced only once it was visited: a row lives until then.
             if let Some(row) = rows.get()
                 && let Some(ended) = self.visit_row(row)?
             {

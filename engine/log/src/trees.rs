@@ -19,7 +19,7 @@ use crate::error::LogError;
 use crate::formats;
 use crate::partition::{lock_read, lock_write, write_error};
 use crate::schema;
-use crate::trees::runs::{KeyEntry, KeyRun, KeyRuns, NewRun, TreeReadError};
+use crate::trees::runs::{KeyEntry, KeyRun, KeyRuns, RunPlace, TreeReadError};
 use crate::trees::spilled_tree::{append_checksum, decode_value, encode_value, verify_checksum};
 
 mod spilled_tree;
@@ -33,7 +33,7 @@ pub use spilled_tree::SpilledTree;
 
 const FILE_NAME: &str = "trees.db";
 
-/// The number under which the state is stored.
+/// The number under which the state stands.
 const STATE_ID: u64 = 1;
 
 /// Rows that are looked at at once when old ones are dropped.
@@ -172,6 +172,7 @@ impl TreeStore {
         trees: &[&SpilledTree],
         upto: Position,
     ) -> Result<TreeStoreState, TreeReadError> {
+        // Copies: if anything fails, what readers and the next attempt see is unchanged.
         let mut state = self.state.clone();
         let mut runs: Vec<Arc<KeyRun>> = self.runs().iter().cloned().collect();
         state.upto = state.upto.max(upto.0);
@@ -190,23 +191,24 @@ impl TreeStore {
             entries.sort_unstable();
             let most = entries.len();
             let mut entries = entries.into_iter();
-            let new = NewRun {
+            let place = RunPlace {
                 number: state.next_run,
                 level: 0,
                 first_block: state.next_block,
             };
-            let run = KeyRun::write(&transaction, new, most, || Ok(entries.next()))?;
+            let run = KeyRun::write(&transaction, place, most, || Ok(entries.next()))?;
             state.next_run += 1;
             state.next_block = run.next_block();
             runs.push(Arc::new(run));
         }
+        // A merge may fill the next level, which is then merged as well.
         while let Some(level) = runs::level_to_merge(&runs) {
-            let merged = NewRun {
+            let place = RunPlace {
                 number: state.next_run,
                 level: level + 1,
                 first_block: state.next_block,
             };
-            runs = runs::merge_level(&transaction, &runs, merged, state.oldest)?;
+            runs = runs::merge_level(&transaction, &runs, level, place, state.oldest)?;
             state.next_run += 1;
             state.next_block = runs.last().map_or(0, |run| run.next_block());
         }
@@ -221,9 +223,8 @@ impl TreeStore {
     pub fn drop_before(&mut self, first: Position) -> Result<u64, LogError> {
         let mut dropped = 0;
         loop {
-            let gone = self
-                .drop_batch(first)
-                .map_err(tree_write_error("drop trees from", &self.path))?;
+            let batch = self.drop_batch(first);
+            let gone = batch.map_err(tree_write_error("drop trees from", &self.path))?;
             dropped += gone;
             if gone < DROP_ROWS as u64 {
                 return Ok(dropped);
@@ -239,6 +240,7 @@ impl TreeStore {
         while dropped < DROP_ROWS as u64 && state.oldest < state.next_tree {
             let tree = fetch_tree(&transaction, state.oldest)?
                 .ok_or(TreeReadError::Corrupt("a tree does not read back"))?;
+            // Only from the old end on: `oldest` alone says which trees are gone.
             if tree.events.last().is_some_and(|last| *last >= first) {
                 break;
             }
@@ -251,6 +253,7 @@ impl TreeStore {
         if dropped == 0 {
             return Ok(0);
         }
+        // A run that still names one tree stays whole; its keys of dropped trees lead nowhere.
         let (kept, gone): (Vec<_>, Vec<_>) = runs
             .iter()
             .cloned()
@@ -320,7 +323,7 @@ fn commit_state(
 }
 
 fn read_state(connection: &Connection) -> Result<(TreeStoreState, KeyRuns), TreeReadError> {
-    let stored_state = connection
+    let saved = connection
         .query_row(
             "SELECT body FROM state WHERE id = ?1",
             [STATE_ID.cast_signed()],
@@ -332,7 +335,7 @@ fn read_state(connection: &Connection) -> Result<(TreeStoreState, KeyRuns), Tree
             },
         )
         .optional()?;
-    let state = stored_state
+    let state = saved
         .flatten()
         .ok_or(TreeReadError::Corrupt("its state does not read back"))?;
     let runs = KeyRun::load_all(connection)?;

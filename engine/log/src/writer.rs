@@ -276,6 +276,7 @@ impl Log {
     fn publish_batch(&mut self, batch: WriteBatch) {
         let last = batch.last_position();
         let mut position = batch.first;
+        // Before the head moves: who reads up to it must find every record and every id there.
         {
             let mut tail = partition::lock_write(&self.active.index);
             let mut recent = partition::lock_write(&self.shared.recent);

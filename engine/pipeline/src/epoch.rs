@@ -1,9 +1,9 @@
 //! One epoch while it runs: its raw events, the alerts raised so far, and what will come out.
 //!
-//! Owns what each layer sees, and how far clocks had come at each position. Deciding what happens next
-//! is the [`EpochDriver`](crate::EpochDriver)'s job.
-//! Invariant: `raw` and `steps` are sorted by place, so that both can be searched; alerts are added in
-//! no order and sorted among the raw events only when a layer asks.
+//! Owns what each layer sees, and how far clocks had come at each position. Deciding what happens
+//! next is the [`EpochDriver`](crate::EpochDriver)'s job.
+//! Invariant: `raw` and `steps` are sorted by place, so that both can be searched; alerts are added
+//! in no order and sorted among the raw events only when a layer asks.
 
 use std::sync::Arc;
 
@@ -29,7 +29,8 @@ pub(crate) struct Epoch {
     pub(crate) system: Vec<(EvaluationPlace, Event)>,
     /// Matches that came too late to count.
     pub(crate) late: LateMatches,
-    /// When events were admitted; never goes back, and lacks events whose admission time is unknown.
+    /// When events were admitted; never goes back, and lacks events whose admission time is
+    /// unknown.
     pub(crate) admitted: Vec<(Position, MonotonicTime)>,
     /// The place after all others, for windows that close at the end of input.
     pub(crate) end: EvaluationPlace,
@@ -75,9 +76,10 @@ impl Epoch {
         if let Some(step) = step {
             return step.before;
         }
-        let item = self.find_item(EvaluationPlace::for_raw_event(position));
-        let item = item.filter(|item| item.clock == clock);
-        item.map_or(Watermark::MIN, |item| item.before)
+        let raw_item = self.find_item(EvaluationPlace::for_raw_event(position));
+        raw_item
+            .filter(|item| item.clock == clock)
+            .map_or(Watermark::MIN, |item| item.before)
     }
 
     /// The raw event or alert at `place`.
@@ -89,8 +91,8 @@ impl Epoch {
         self.raw.get(found.ok()?)
     }
 
-    /// What rules of `layer` see, in order: raw events, and above the first layer also the alerts of
-    /// the layers below.
+    /// What rules of `layer` see, in order: raw events, and above the first layer also the alerts
+    /// of the layers below.
     pub(crate) fn layer_items(&self, layer: u8) -> Arc<[EpochItem]> {
         if layer == 0 || self.alerts.is_empty() {
             return Arc::clone(&self.raw);

@@ -1,8 +1,8 @@
 //! One epoch, step by step: says what is to be done next and does none of it.
 //!
 //! Owns the order of evaluation, and all state that one epoch hands to the next except the windows:
-//! clocks, causes and breakers (the [`Sequencer`]) and the trees that rules ask. The caller does the
-//! work: it matches, runs windows and reads stored matches, on one thread
+//! clocks, causes and breakers (the [`Sequencer`]) and the trees that rules ask. The caller does
+//! the work: it matches, runs windows and reads stored matches, on one thread
 //! ([`Pipeline`](crate::Pipeline)) or over actors. Nothing here does I/O, waits or reads a clock.
 //!
 //! ```text
@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Invariant: a layer's alerts are raised only after all its windows have answered, and before the
-//! next layer is matched. So rules over alerts see every alert of the layers below in the same epoch,
-//! however the log is cut into epochs.
+//! next layer is matched. So rules over alerts see every alert of the layers below in the same
+//! epoch, however the log is cut into epochs.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -51,8 +51,8 @@ pub enum EpochStep {
     Match(MatchStep),
     /// Run these windows, and answer with [`EpochDriver::record_answers`].
     Windows(WindowStep),
-    /// Read these stored matches, and answer with [`EpochDriver::resume_with`]. Today's windows keep
-    /// all they need in memory and never ask for this.
+    /// Read these stored matches, and answer with [`EpochDriver::resume_with`]. Today's windows
+    /// keep all they need in memory and never ask for this.
     Fetch(StoredMatchRequest),
     /// The epoch is over.
     Done(EpochOutcome),
@@ -106,13 +106,15 @@ pub struct RuleSetChange {
 }
 
 impl RuleSetChange {
-    /// Whether rules now ask trees that are still empty. Filling them from the log is the caller's job.
+    /// Whether rules now ask trees that are still empty. Filling them from the log is the caller's
+    /// job.
     pub fn has_new_trees(&self) -> bool {
         self.has_new_trees
     }
 
-    /// The window that goes on from `bytes`, the checkpoint of `unit` under the old rules. `None` if
-    /// its rule is gone or means something else now: counts of another meaning must not raise alerts.
+    /// The window that goes on from `bytes`, the checkpoint of `unit` under the old rules. `None`
+    /// if its rule is gone or means something else now: counts of another meaning must not raise
+    /// alerts.
     pub fn carry_over(&self, unit: WindowShard, bytes: &[u8]) -> Option<(WindowShard, RuleWindow)> {
         let successor = WindowShard {
             rule: self.new.successor(&self.old, unit.rule)?,
@@ -208,8 +210,8 @@ impl EpochDriver {
         self.trees = trees;
     }
 
-    /// Puts other rules in force. Clocks and causes stay; of the rest, whatever belongs to a rule of
-    /// unchanged meaning. The caller moves the windows, as the answer says.
+    /// Puts other rules in force. Clocks and causes stay; of the rest, whatever belongs to a rule
+    /// of unchanged meaning. The caller moves the windows, as the answer says.
     pub fn activate_rules(
         &mut self,
         set: Arc<RuleSet>,
@@ -235,8 +237,8 @@ impl EpochDriver {
         }
     }
 
-    /// Begins an epoch of `inputs`: one piece of [`split_inputs`](crate::split_inputs), which follows
-    /// in position on what came before.
+    /// Begins an epoch of `inputs`: one piece of [`split_inputs`](crate::split_inputs), which
+    /// follows in position on what came before.
     pub fn begin_inputs(&mut self, inputs: &[EventInput]) {
         let epoch = self.sequencer.begin_epoch(inputs);
         // Trees before rules: a rule that asks where an event belongs must find that event there.
@@ -342,8 +344,8 @@ impl EpochDriver {
         }
     }
 
-    /// Answers [`EpochStep::Fetch`] with what was stored, in order. When everything that windows asked
-    /// for has been fetched, they run again with it; then they may ask for more.
+    /// Answers [`EpochStep::Fetch`] with what was stored, in order. When everything that windows
+    /// asked for has been fetched, they run again with it; then they may ask for more.
     pub fn resume_with(&mut self, matches: Vec<Match>) {
         if let Some(running) = &mut self.running
             && let Some(unit) = running.fetching.take()
@@ -361,6 +363,7 @@ impl EpochDriver {
             .detections
             .retain(|detection| !detached.contains(&detection.rule));
         let epoch = &mut running.epoch;
+        // Anywhere before the epoch ends: only then is what came late read, in its own order.
         self.sequencer.record_late(epoch, answers.late);
         // Faults of windows before those of `.alert` closures, which raising adds behind them.
         self.sequencer.record_faults(epoch, answers.faults);

@@ -46,6 +46,7 @@ pub struct EpochItem {
     pub sequence: Option<u64>,
     /// For an alert, the rule that raised it.
     pub raised_by: Option<u32>,
-    /// For an alert, the raw event that stands for it when rules ask the trees, if this epoch holds it.
+    /// For an alert, the raw event that stands for it when rules ask the trees, if this epoch holds
+    /// it.
     pub raw_event: Option<Event>,
 }

@@ -42,12 +42,14 @@ pub struct EpochOutcome {
 impl EpochOutcome {
     /// The derived events in the order in which they go into the log.
     pub fn derived_events(&self) -> impl Iterator<Item = &Event> {
-        let alerts = self.alerts.iter();
-        let mut alerts = alerts
+        let revisions = self.alerts.iter();
+        let mut alerts = revisions
             .map(|raised| (raised.place, &raised.event))
             .peekable();
-        let system = self.system.iter();
-        let mut system = system.map(|(place, event)| (*place, event)).peekable();
+        let system_events = self.system.iter();
+        let mut system = system_events
+            .map(|(place, event)| (*place, event))
+            .peekable();
         std::iter::from_fn(move || {
             let before = system.peek().map(|(place, _)| *place);
             let alert = alerts.next_if(|(place, _)| before.is_none_or(|before| *place <= before));

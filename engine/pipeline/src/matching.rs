@@ -1,7 +1,8 @@
 //! Matching the items of an epoch against the rules of one layer.
 //!
 //! Owns how a match is made from an item, and what a matcher reports besides matches. What matching
-//! means is the rule crate's job; the offline pipeline and the matcher actors both run what is here.
+//! means is the rule crate's job; the offline pipeline and the matcher actors both run what is
+//! here.
 //! Invariant: matches come out in the order of items, and of rules for each item, however many
 //! matchers share the items.
 
@@ -97,8 +98,8 @@ impl MatchOutput {
     }
 }
 
-/// Matches `items` against the rules of `layer`, without those in `skipped`. Rules ask the trees that
-/// the matcher was given, as of each item's position.
+/// Matches `items` against the rules of `layer`, without those in `skipped`. Rules ask the trees
+/// that the matcher was given, as of each item's position.
 pub fn match_items(
     matcher: &mut RuleMatcher,
     layer: u8,
@@ -109,6 +110,7 @@ pub fn match_items(
     let mut rule_matches: Vec<RuleMatch> = Vec::new();
     let mut rule_faults: Vec<RuleFault> = Vec::new();
     for (item, number) in items.iter().zip(0..) {
+        // Tenant and position before the match: rules are skipped and trees read as of this item.
         matcher.exclude_rules(skipped.for_tenant(&item.event.envelope().tenant));
         matcher.set_position(item.place.position, item.raw_event.as_ref());
         matcher.match_event(layer, &item.event, &mut rule_matches, &mut rule_faults);

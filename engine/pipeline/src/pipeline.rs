@@ -1,8 +1,8 @@
 //! Everything on one thread.
 //!
-//! Owns the windows and a matcher, and answers the steps of an [`EpochDriver`] with them. The order of
-//! these steps is the driver's job. This is what `larum detect` and rule tests run, and what rebuilds
-//! one failed window from a checkpoint and the log.
+//! Owns the windows and a matcher, and answers the steps of an [`EpochDriver`] with them. The order
+//! of these steps is the driver's job. This is what `larum detect` and rule tests run, and what
+//! rebuilds one failed window from a checkpoint and the log.
 //! Invariant: cutting the input into other stretches gives the same alerts, so the caller may
 //! choose stretches for speed alone.
 
@@ -52,8 +52,8 @@ impl Pipeline {
         self.driver.use_trees(trees);
     }
 
-    /// Puts other rules in force; windows of rules of unchanged meaning keep their state. Says whether
-    /// rules now ask trees that are empty, see [`Pipeline::use_trees`].
+    /// Puts other rules in force; windows of rules of unchanged meaning keep their state. Says
+    /// whether rules now ask trees that are empty, see [`Pipeline::use_trees`].
     pub fn activate_rules(&mut self, set: Arc<RuleSet>, settings: &PipelineSettings) -> bool {
         let rules = set.rules().len();
         let change = self.driver.activate_rules(Arc::clone(&set), settings);
@@ -67,8 +67,8 @@ impl Pipeline {
         change.has_new_trees()
     }
 
-    /// From now on raises nothing for `rules`. Every rule that reads the alerts of one of them must be
-    /// among them too.
+    /// From now on raises nothing for `rules`. Every rule that reads the alerts of one of them must
+    /// be among them too.
     pub fn detach_rules(&mut self, rules: impl IntoIterator<Item = u32>) {
         self.driver.sequencer_mut().detach_rules(rules);
     }

@@ -1,10 +1,10 @@
 //! The state between epochs, and what each step of an epoch does to it.
 //!
-//! Owns the clocks, the chains of causes, the breakers and the set of detached rules. Matching events and
-//! running windows is the caller's job, and the order of the steps that of the
+//! Owns the clocks, the chains of causes, the breakers and the set of detached rules. Matching
+//! events and running windows is the caller's job, and the order of the steps that of the
 //! [`EpochDriver`](crate::EpochDriver).
-//! Invariant: everything here is a function of the log and the rules, so a recovery from a checkpoint
-//! raises the same alerts with the same ids.
+//! Invariant: everything here is a function of the log and the rules, so a recovery from a
+//! checkpoint raises the same alerts with the same ids.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -31,8 +31,8 @@ use crate::system;
 
 mod raising;
 
-/// Changes whenever the same log and rules would give other alerts, so that a recovery does not take the
-/// difference for damage.
+/// Changes whenever the same log and rules would give other alerts, so that a recovery does not
+/// take the difference for damage.
 pub const SEMANTICS_VERSION: u32 = 3;
 
 /// Clocks, causes, breakers and early alerts, and which rules are detached.
@@ -74,7 +74,8 @@ impl Sequencer {
         }
     }
 
-    /// Goes on with other rules; clocks and causes stay, and the breakers of rules that mean the same.
+    /// Goes on with other rules; clocks and causes stay, and the breakers of rules that mean the
+    /// same.
     pub(crate) fn activate_rules(&mut self, set: Arc<RuleSet>, settings: &PipelineSettings) {
         let reached = self.state.reached;
         self.state.breakers.activate_rules(&self.set, &set, reached);
@@ -116,7 +117,8 @@ impl Sequencer {
         self.state.breakers.outages().cloned().collect()
     }
 
-    /// Takes over the breakers of `rules`, and which of their alerts are early, from a checkpoint's part of a run that asked them, as this one did not.
+    /// Takes over the breakers of `rules`, and which of their alerts are early, from a checkpoint's
+    /// part of a run that asked them, as this one did not.
     ///
     /// # Errors
     /// The bytes are not those of [`Sequencer::checkpoint`].
@@ -164,6 +166,8 @@ impl Sequencer {
         let mut admitted = Vec::new();
         for input in inputs {
             let envelope = input.event.envelope();
+            // Never back: arrivals are wall-clock times, which may be set back, and breakers
+            // measure how much time passed between them.
             if let Some(arrived) = input.arrived {
                 self.state.admitted = self
                     .state
@@ -175,6 +179,7 @@ impl Sequencer {
             let place = EvaluationPlace::for_raw_event(input.position);
             let sighting = EventSighting::from_event(&input.event, sequence, input.arrived, place);
             let stamp = self.state.clocks.observe(sighting, &mut steps);
+            // Now, before the next event: it may name this one as its cause.
             if let Some(cause) = &envelope.causation_id {
                 let causes = &mut self.state.causes;
                 let depth = causes.depth(&envelope.tenant, cause);
@@ -233,8 +238,8 @@ impl Sequencer {
         breakers.skipped_rules(&self.set, &self.detached, upto)
     }
 
-    /// Takes note of which rules answered about the `items` of a layer and which failed; what rules say that were
-    /// broken out by then is dropped. Faults of the others are kept in the epoch.
+    /// Takes note of which rules answered about the `items` of a layer and which failed; what rules
+    /// say that were broken out by then is dropped. Faults of the others are kept in the epoch.
     pub(crate) fn apply_breakers(
         &mut self,
         epoch: &mut Epoch,
@@ -248,8 +253,10 @@ impl Sequencer {
             .breakers
             .record_calls(set, items, admitted, matched);
         for change in breaks {
-            let told = system::breaker_event(set, &change);
-            epoch.system.extend(told.map(|event| (change.place, event)));
+            let report = system::breaker_event(set, &change);
+            epoch
+                .system
+                .extend(report.map(|event| (change.place, event)));
             epoch.outcome.breaks.push(change);
         }
         epoch.outcome.faults.append(&mut matched.faults);
@@ -304,8 +311,8 @@ impl Sequencer {
             .late
             .late_events(&self.set, |place| epoch.find_item(place))
         {
-            let told = late.to_event();
-            epoch.system.extend(told.map(|event| (place, event)));
+            let report = late.to_event();
+            epoch.system.extend(report.map(|event| (place, event)));
             epoch.outcome.late.push(late);
         }
         epoch.system.sort_by_key(|(place, _)| *place);

@@ -3,8 +3,8 @@
 //! Owns what one unit does in one epoch. A unit is one shard of one rule's window; its name is what
 //! operators see. What a match does to a window is the window crate's job; the offline pipeline and
 //! the window actors both run what is here.
-//! Invariant: clock moves and matches reach a window in the one order of places, so its answer is the
-//! same however the log was cut into epochs.
+//! Invariant: clock moves and matches reach a window in the one order of places, so its answer is
+//! the same however the log was cut into epochs.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -56,8 +56,9 @@ pub struct WindowWork {
     pub closes_at: Option<EvaluationPlace>,
 }
 
-/// A window cannot go on with one key before it has seen older matches of it again, which are stored
-/// elsewhere. Nothing makes such a request yet: windows keep every match that may still count.
+/// A window cannot go on with one key before it has seen older matches of it again, which are
+/// stored elsewhere. Nothing makes such a request yet: windows keep every match that may still
+/// count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredMatchRequest {
     /// The unit that waits, which says the rule.
@@ -123,8 +124,8 @@ pub fn run_window(window: &mut RuleWindow, work: WindowWork) -> WindowAnswer {
 fn clock_watermark(steps: &[WatermarkStep], found: &Match) -> Watermark {
     let position = found.place.position;
     let first = steps.partition_point(|step| step.place.position < position);
-    let here = steps.iter().skip(first);
-    let mut here = here.take_while(|step| step.place.position == position);
+    let following = steps.iter().skip(first);
+    let mut here = following.take_while(|step| step.place.position == position);
     let own = here.find(|step| step.clock == found.clock && step.tenant == found.tenant);
     own.map_or(Watermark::MIN, |step| step.watermark)
 }

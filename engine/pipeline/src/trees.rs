@@ -1,8 +1,9 @@
 //! The trees that rules ask.
 //!
-//! Owns a forest of raw events alone. It takes a piece of the log before rules are asked about it, and answers as of
-//! each event's position, so what rules see does not depend on where the log is cut. Alerts are not in it: when they
-//! come to the log depends on the cutting, and with it which trees would be let go.
+//! Owns a forest of raw events alone. It takes a piece of the log before rules are asked about it,
+//! and answers as of each event's position, so what rules see does not depend on where the log is
+//! cut. Alerts are not in it: when they come to the log depends on the cutting, and with it which
+//! trees would be let go.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -74,7 +75,8 @@ impl RuleTrees {
         Arc::clone(&self.shared) as Arc<dyn TreeLookup>
     }
 
-    /// Takes in the next piece of the log, of raw events; rules may be asked about its events afterwards.
+    /// Takes in the next piece of the log, of raw events; rules may be asked about its events
+    /// afterwards.
     pub fn insert_events<'e>(&self, events: impl Iterator<Item = (Position, &'e Event)>) {
         let mut forest = self
             .shared
@@ -97,7 +99,7 @@ impl RuleTrees {
         forest.checkpoint()
     }
 
-    /// The trees that a checkpoint's part tells of, made by `links`.
+    /// The trees that a checkpoint's part holds, made by `links`.
     ///
     /// # Errors
     /// The bytes are not those of [`RuleTrees::checkpoint`].

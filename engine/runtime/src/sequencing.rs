@@ -1,8 +1,8 @@
 //! How epochs are run over the actors.
 //!
-//! The pure [`larum_pipeline::EpochDriver`] says what comes next; what is here asks matchers and windows
-//! for it, waits, restarts what failed, and writes the outcome. The `EvaluationCore` is owned by the
-//! sequencer actor and lent to one epoch at a time.
+//! The pure [`larum_pipeline::EpochDriver`] says what comes next; what is here asks matchers and
+//! windows for it, waits, restarts what failed, and writes the outcome. The `EvaluationCore` is
+//! owned by the sequencer actor and lent to one epoch at a time.
 
 mod actor_pool;
 mod base_state;

@@ -141,6 +141,7 @@ impl InputDecoder<'_> {
         number: u64,
         arrived: Timestamp,
     ) -> Result<Vec<u8>, Rejection> {
+        // The size first: reading a record takes time that grows with it.
         if record.len() > limits::EVENT_BYTES {
             let detail = format!(
                 "the record is {} bytes long, at most {} are allowed",
@@ -190,10 +191,12 @@ impl InputDecoder<'_> {
         match &fields.id {
             Some(mapping) => write_string(&mut out, &mapping.require_word("id", members)?),
             None => {
+                // Read again, a record has the same id, so the log finds the duplicate.
                 let id = record_id(&source, read.record, read.number);
                 write_string(&mut out, id.as_str());
             }
         }
+        // A pattern's own type wins: it was chosen by what the line says.
         let of_pattern = read
             .pattern
             .and_then(|pattern| pattern.event_type.as_deref());
@@ -249,6 +252,7 @@ impl InputDecoder<'_> {
                     detail,
                 ));
             }
+            // Only a time that is missing has a default; one that is wrong is refused.
             Some(Ok(None)) | None => {
                 return time
                     .default

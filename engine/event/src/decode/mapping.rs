@@ -70,6 +70,7 @@ impl FieldMapping {
                 ..MemberMapping::from_paths(from)
             })),
             _ => {
+                // One of them alone was wrong by itself, and has been told.
                 if section.get("value").is_some() == section.get("from").is_some() {
                     let message = format!("`{key}` needs either `from` or `value`");
                     file.report(section.at, message);

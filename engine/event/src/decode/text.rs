@@ -62,6 +62,7 @@ impl LinePatterns {
                 Utf8Policy::Reject
             }
         };
+        // Checked by itself: else each pattern that it begins would tell its mistake.
         let head = section.get_string("head", file);
         if let Some(head) = &head
             && let Err(error) = Regex::new(head.value)
@@ -85,6 +86,7 @@ impl LinePatterns {
         for pattern in section.get_tables("pattern", "[[text.pattern]]", file) {
             patterns.extend(LinePattern::load(head, &pattern, file));
         }
+        // A pattern that did not load may have had the group, so that is told only without others.
         for integer in integers {
             let mut found = false;
             for pattern in &mut patterns {
@@ -175,6 +177,7 @@ impl LinePattern {
             );
             return None;
         }
+        // In groups, so that a `|` in one of them does not cut the other in two.
         let whole = match head {
             "" => regex.value.to_owned(),
             head => format!("(?:{head})(?:{})", regex.value),
@@ -291,6 +294,7 @@ fn load_data(section: &TomlTable<'_>, file: &mut TomlFile<'_>) -> Vec<(String, S
                 .ok()
                 .map(|number| number.to_string()),
             DeValue::Boolean(truth) => Some(truth.to_string()),
+            // TOML writes these in ways that JSON does not have.
             DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
                 None
             }

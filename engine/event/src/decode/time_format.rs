@@ -84,6 +84,7 @@ impl TimeFormat {
             "epoch_ns" => Some(Self::Epoch { scale: 0 }),
             _ => None,
         };
+        // These tell year and zone, so either would be a mistake that nothing shows later.
         if named.is_some() {
             for key in ["zone", "year"] {
                 if let Some(value) = section.get(key) {
@@ -173,17 +174,20 @@ impl TimePattern {
         let mut parsed = Parsed::new();
         chrono::format::parse(&mut parsed, text, self.items.iter())
             .map_err(|_| not_this_format())?;
+        // A whole instant is in the text: nothing depends on the records before it.
         if matches!(self.zone, ZoneSource::Written) && matches!(self.year, YearSource::Written) {
             let time = parsed.to_datetime().map_err(|_| not_this_format())?;
             return Timestamp::from_chrono(time.to_utc()).ok_or_else(|| out_of_range(text));
         }
         let last = state.last.map(|(local, _)| local);
-        let nearest = match (self.year, last) {
+        let local = match (self.year, last) {
             (YearSource::Written, _) => to_local_time(&parsed, None),
             (YearSource::First(year), None) => to_local_time(&parsed, Some(year)),
+            // The year in which it is nearest to the record before: so December leads to January.
             (YearSource::First(_), Some(last)) => (last.year() - 1..=last.year() + 1)
                 .filter_map(|year| to_local_time(&parsed, Some(year)))
                 .min_by_key(|local| (*local - last).num_seconds().abs()),
+            // The newest year in which it does not lie ahead of its arrival.
             (YearSource::Arrival, _) => {
                 let latest = arrived.saturating_add(AHEAD).to_chrono().naive_utc();
                 (latest.year() - 1..=latest.year() + 1)
@@ -195,7 +199,7 @@ impl TimePattern {
             }
         };
         let local =
-            nearest.ok_or_else(|| format!("{:?} is no day of its year", shorten_text(text)))?;
+            local.ok_or_else(|| format!("{:?} is no day of its year", shorten_text(text)))?;
         let Some(instant) = self.zone.to_instant(&parsed, local, state) else {
             return Err(format!(
                 "{:?} does not exist in the decoder's zone: the clocks skip it",
@@ -230,6 +234,7 @@ impl YearSource {
             }
             return Some(Self::Written);
         };
+        // Two sources of a year could disagree, so a format that reads one excludes the other.
         let at = value.span().start;
         if written {
             file.report(at, "a `year` is given, but the format reads one");
@@ -238,8 +243,10 @@ impl YearSource {
         match value.get_ref() {
             toml::de::DeValue::String(word) if word == "arrival" => Some(Self::Arrival),
             toml::de::DeValue::Integer(number) => {
-                let parsed = i32::from_str_radix(number.as_str(), number.radix()).ok();
-                let year = parsed.filter(|year| (1678..=2261).contains(year));
+                // The years that 64 bits of nanoseconds hold as a whole.
+                let year = i32::from_str_radix(number.as_str(), number.radix())
+                    .ok()
+                    .filter(|year| (1678..=2261).contains(year));
                 if year.is_none() {
                     file.report(at, "`year` must lie between 1678 and 2261");
                 }
@@ -273,6 +280,7 @@ impl ZoneSource {
         if let Ok(fixed) = zone.value.parse::<FixedOffset>() {
             return Some(Self::Fixed(fixed));
         }
+        // No abbreviations such as CST: they mean several zones.
         let names = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
         let help = did_you_mean(zone.value, names).unwrap_or_else(|| {
             "use a name such as Europe/Berlin, or a distance such as +02:00".to_owned()
@@ -305,6 +313,8 @@ impl ZoneSource {
         match zone.from_local_datetime(&local) {
             MappedLocalTime::Single(time) => Some(time.to_utc()),
             MappedLocalTime::None => None,
+            // An hour that the clocks repeat: once records went past its first run, it is the
+            // second, unless they are only a little out of order.
             MappedLocalTime::Ambiguous(first, second) => {
                 let passed = state.last.is_some_and(|(_, last)| {
                     first.to_utc() < last.saturating_sub(DISORDER).to_chrono()

@@ -147,11 +147,14 @@ impl TermName {
         if of_object || MEMBERS.contains(&text) || OBJECTS.contains(&text) {
             return path(text);
         }
-        let fields = FIELDS.iter().map(|(name, _)| *name);
-        let paths = PATHS.iter().map(|(name, _)| *name);
-        let times = TIMES.iter().map(|(name, _)| *name);
-        let members = MEMBERS.into_iter().chain(OBJECTS);
-        let candidates = fields.chain(paths).chain(times).chain(members);
+        let candidates = FIELDS
+            .iter()
+            .map(|(name, _)| *name)
+            .chain(PATHS.iter().map(|(name, _)| *name))
+            .chain(TIMES.iter().map(|(name, _)| *name))
+            .chain(MEMBERS)
+            .chain(OBJECTS);
+        // Names mind case, and capitals are a common way to miss them.
         let lower = text.to_ascii_lowercase();
         Err(find_nearest(&lower, candidates))
     }

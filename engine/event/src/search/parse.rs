@@ -73,6 +73,7 @@ impl<'t> SearchParser<'t> {
             match keyword {
                 _ if matches!(self.peek(), None | Some(')')) => break,
                 Some(SearchKeyword::Or) if !found.is_empty() => break,
+                // OR behind a term ends this loop above, so here it stands at the beginning.
                 Some(keyword @ (SearchKeyword::And | SearchKeyword::Or)) => {
                     let (name, length) = keyword.spelling();
                     if found.is_empty() {
@@ -131,6 +132,7 @@ impl<'t> SearchParser<'t> {
                 error.with_help("to find text that begins with '-', put it in quotes: \"-enc\"")
             );
         }
+        // Each negation is a call deeper, so a row of them must not exhaust the stack.
         self.enter_nesting(start)?;
         let node = self.parse_negation()?;
         self.depth -= 1;
@@ -168,6 +170,7 @@ impl<'t> SearchParser<'t> {
                 Ok(node)
             }
             Some('"') => {
+                // A name may be quoted too, so what it is shows only behind it.
                 let quoted = self.parse_quoted()?;
                 match self.parse_operator() {
                     Some(operator) => self.parse_term(&unescape_name(quoted), start, operator),
@@ -200,6 +203,7 @@ impl<'t> SearchParser<'t> {
             }
             return self.parse_term(word, start, operator);
         }
+        // Signs of other search languages would else be found as text, and find nothing.
         let foreign = [
             ("+", "every term is required already; leave out the '+'"),
             (
@@ -273,6 +277,7 @@ impl<'t> SearchParser<'t> {
             });
         }
         self.check_term_end()?;
+        // Only now, as what a value means depends on how many there are.
         let mut any = Vec::new();
         let mut field = None;
         for written in &values {
@@ -292,6 +297,7 @@ impl<'t> SearchParser<'t> {
             return Err(self.error_at(signed..self.at, "there is nothing in these parentheses"));
         };
         let term = SearchNode::Term(SearchTerm { field, any });
+        // `a!=(x, y)` is neither, so the whole term is negated and not each value.
         Ok(match operator {
             Comparison::NotEqual => SearchNode::Not(Box::new(term)),
             Comparison::Equal
@@ -316,6 +322,7 @@ impl<'t> SearchParser<'t> {
                     Some(c) => self.error_here(c.len_utf8(), "a value is missing before this"),
                 });
             }
+            // Each value is asked on its own, so a long list costs as much as many terms.
             self.count_term(from)?;
             values.push(ValueText {
                 text,

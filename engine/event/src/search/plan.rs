@@ -102,6 +102,7 @@ fn field_lookup(field: &SearchField) -> (FieldLookup, Vec<&str>) {
             FieldLookup::Envelope,
             vec!["correlationId", "correlation.root"],
         ),
+        // The root of a first step is the step itself: the order of the paths is that of asking.
         SearchField::Root => (
             FieldLookup::First,
             vec!["correlation.root", "correlationId"],

@@ -79,6 +79,7 @@ pub(super) fn parse_condition(
     let limit = |operator, at| ValueCondition::Range(comparison_range(operator, at));
     let field = match name {
         TermName::Field(field) => field,
+        // These are bounds themselves, so a second one would have no meaning.
         TermName::From | TermName::To | TermName::Last if !is_equality || count > 1 => {
             return Err(ValueProblem::new(
                 "this takes one value behind a colon",

@@ -66,6 +66,7 @@ impl Display for SearchTerm {
                     (Some(low), None) => (">", low.at),
                     (None, Some(high)) if high.is_included => ("<=", high.at),
                     (None, Some(high)) => ("<", high.at),
+                    // Both ends need the form with two dots.
                     _ => {
                         write!(f, "{}:", QuotedField(&self.field))?;
                         return write_range(f, &self.field, limits);

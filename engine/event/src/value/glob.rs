@@ -156,7 +156,7 @@ impl fmt::Display for GlobPattern {
 /// Finds the texts that a pattern describes, character by character: the caller folds.
 #[derive(Debug, Clone)]
 pub struct GlobMatcher {
-    /// What is between the runs of any characters; never empty.
+    /// What stands between the runs of any characters; never empty.
     segments: Vec<GlobSegment>,
 }
 
@@ -172,9 +172,9 @@ impl GlobMatcher {
         let Some((last, middle)) = rest.split_last() else {
             return (after_first == text.len()).then_some(());
         };
-        let rest_of_text = text.get(after_first..)?;
-        let until_last = rest_of_text.len() - last.suffix_length(rest_of_text)?;
-        let mut between = rest_of_text.get(..until_last)?;
+        let behind = text.get(after_first..)?;
+        // The last one is anchored: its room is taken before those between are looked for.
+        let mut between = behind.get(..behind.len() - last.suffix_length(behind)?)?;
         for segment in middle {
             // The first place is as good as any: what follows only needs room.
             between = between.get(segment.find_end(between)?..)?;

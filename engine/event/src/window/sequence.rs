@@ -17,7 +17,7 @@ pub struct Sequence {
     /// long it is waited for, where the step says nothing itself.
     pub within: Span,
     /// Whether a match of the bit [`Sequence::STOP`] of
-    /// [`Match::compile_steps`](crate::Match::compile_steps) ends everything open.
+    /// [`Match::compile_steps`](crate::Match::steps) ends everything open.
     pub stops: bool,
     /// Under `every` nothing is consumed; else a match consumes all up to its last event.
     pub policy: FiringPolicy,
@@ -53,7 +53,7 @@ pub enum StepOccurrence {
 /// A value of an event compared with one of an event of an earlier step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Join {
-    /// The index of the event's value in [`Match::slot_values`](crate::Match::slot_values).
+    /// The index of the event's value in [`Match::slot_values`](crate::Match::values).
     pub value: u16,
     /// How; values of different kinds are only ever different.
     pub comparison: Comparison,
@@ -64,7 +64,7 @@ pub struct Join {
 }
 
 impl Sequence {
-    /// The bit of [`Match::compile_steps`](crate::Match::compile_steps) that ends everything open.
+    /// The bit of [`Match::compile_steps`](crate::Match::steps) that ends everything open.
     pub const STOP: u32 = 1 << 31;
 
     /// Whether an event that comes later may make a complete sequence one that is not.

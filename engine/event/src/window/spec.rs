@@ -76,7 +76,7 @@ pub enum WindowExtent {
     },
 }
 
-/// What is measured. Values are those of [`Match::slot_values`](crate::Match::slot_values), in the
+/// What is measured. Values are those of [`Match::slot_values`](crate::Match::values), in the
 /// order the variants name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum WindowMeasure {
@@ -84,7 +84,7 @@ pub enum WindowMeasure {
     Count,
     /// How many different combinations of values; a match that misses one is not counted.
     Distinct,
-    /// How many of the steps of [`Match::compile_steps`](crate::Match::compile_steps) have as many
+    /// How many of the steps of [`Match::compile_steps`](crate::Match::steps) have as many
     /// matches as this says, one number for each step.
     Steps(Vec<u32>),
     /// Sum of the first value; a match without a number is not counted, here and below.

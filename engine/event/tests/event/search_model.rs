@@ -146,8 +146,8 @@ impl Model {
             },
             SearchField::Path(path) => {
                 let mut found = Vec::new();
-                let path = path.replace("correlation.tags.a.b", "correlation.tags.a\0b");
-                let path: Vec<String> = path
+                let joined = path.replace("correlation.tags.a.b", "correlation.tags.a\0b");
+                let path: Vec<String> = joined
                     .split('.')
                     .map(|name| name.replace('\0', "."))
                     .collect();

@@ -40,17 +40,6 @@ impl From<rusqlite::Error> for TreeReadError {
     }
 }
 
-/// A run that is going to be written.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct NewRun {
-    /// Its number; never used before.
-    pub(super) number: u64,
-    /// How often its keys were merged.
-    pub(super) level: u32,
-    /// The number of its first block.
-    pub(super) first_block: u64,
-}
-
 /// Keys in order, in blocks that follow each other.
 #[derive(Debug)]
 pub(super) struct KeyRun {
@@ -79,6 +68,15 @@ struct RunHeader {
 /// The runs there are; a list that has changed is another one.
 pub(super) type KeyRuns = Arc<[Arc<KeyRun>]>;
 
+/// Where a new run goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RunPlace {
+    pub(super) number: u64,
+    pub(super) level: u32,
+    /// Its blocks are numbered from here on.
+    pub(super) first_block: u64,
+}
+
 impl KeyRun {
     /// Every run in the file.
     pub(super) fn load_all(connection: &Connection) -> Result<KeyRuns, TreeReadError> {
@@ -105,22 +103,18 @@ impl KeyRun {
         Ok(runs.into())
     }
 
-    /// Writes entries, which are given in order, as a new run. `most` is how many there are at
-    /// most.
+    /// Writes entries, which are given in order, as a run at `place`. `most` is how many there are
+    /// at most.
     pub(super) fn write(
         connection: &Connection,
-        NewRun {
-            number,
-            level,
-            first_block,
-        }: NewRun,
+        place: RunPlace,
         most: usize,
         mut entries: impl FnMut() -> Result<Option<KeyEntry>, TreeReadError>,
     ) -> Result<Self, TreeReadError> {
         let mut run = Self {
-            number,
-            level,
-            first_block,
+            number: place.number,
+            level: place.level,
+            first_block: place.first_block,
             count: 0,
             newest: 0,
             fences: Vec::new(),
@@ -136,9 +130,10 @@ impl KeyRun {
             }
         }
         run.flush_block(connection, &mut block)?;
+        // The header last: fences and filter are known once every block is written.
         let header = RunHeader {
-            level,
-            first_block,
+            level: run.level,
+            first_block: run.first_block,
             count: run.count,
             newest: run.newest,
             fences: run.fences.clone(),
@@ -146,7 +141,7 @@ impl KeyRun {
         };
         connection
             .prepare_cached("INSERT INTO runs (id, body) VALUES (?1, ?2)")?
-            .execute((number.cast_signed(), encode_value(number, &header)))?;
+            .execute((run.number.cast_signed(), encode_value(run.number, &header)))?;
         Ok(run)
     }
 
@@ -260,24 +255,24 @@ pub(super) fn level_to_merge(runs: &[Arc<KeyRun>]) -> Option<u32> {
         .and_then(|level| level.first().copied())
 }
 
-/// Merges the runs of the level below that of `new` into one, without trees below `oldest`. Returns
-/// the runs there are then.
+/// Merges the runs of a level into one at `place`, without trees below `oldest`. Returns the runs
+/// there are then.
 pub(super) fn merge_level(
     connection: &Connection,
     runs: &[Arc<KeyRun>],
-    new: NewRun,
+    level: u32,
+    place: RunPlace,
     oldest: u64,
 ) -> Result<Vec<Arc<KeyRun>>, TreeReadError> {
-    let (merged, mut kept): (Vec<_>, Vec<_>) = runs
-        .iter()
-        .cloned()
-        .partition(|run| run.level + 1 == new.level);
+    let (merged, mut kept): (Vec<_>, Vec<_>) =
+        runs.iter().cloned().partition(|run| run.level == level);
     let most = merged.iter().map(|run| run.count).sum::<u64>() as usize;
-    let mut ways: Vec<RunCursor<'_>> = merged.iter().map(|run| RunCursor::new(run)).collect();
+    let mut cursors: Vec<RunCursor<'_>> = merged.iter().map(|run| RunCursor::new(run)).collect();
     let mut heads = BinaryHeap::new();
-    for (index, way) in ways.iter_mut().enumerate() {
+    for (index, cursor) in cursors.iter_mut().enumerate() {
         heads.extend(
-            way.next_entry(connection)?
+            cursor
+                .next_entry(connection)?
                 .map(|entry| Reverse((entry, index))),
         );
     }
@@ -285,17 +280,20 @@ pub(super) fn merge_level(
         let Some(Reverse((entry, index))) = heads.pop() else {
             return Ok(None);
         };
-        if let Some(way) = ways.get_mut(index) {
+        if let Some(cursor) = cursors.get_mut(index) {
             heads.extend(
-                way.next_entry(connection)?
+                cursor
+                    .next_entry(connection)?
                     .map(|entry| Reverse((entry, index))),
             );
         }
+        // Keys of dropped trees end here, as merging is the only time when runs are rewritten.
         if entry.1 >= oldest {
             return Ok(Some(entry));
         }
     };
-    let run = KeyRun::write(connection, new, most, next)?;
+    let run = KeyRun::write(connection, place, most, next)?;
+    // Read to the end by now: the new run was written from them, block by block.
     for run in &merged {
         run.remove(connection)?;
     }

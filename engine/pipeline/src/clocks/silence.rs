@@ -1,8 +1,9 @@
 //! Which sources time waits for, and those that are silent.
 //!
 //! Owns the order of the sources of one tenant that do not lag. One that has said nothing for
-//! [`SILENT_SECONDS`](larum_event::window_limits::SILENT_SECONDS) moves with the wall clock, as far behind it as its last
-//! event was and that long; unless its time has nothing to do with the wall clock, as that of imported history.
+//! [`SILENT_SECONDS`](larum_event::window_limits::SILENT_SECONDS) moves with the wall clock, as far
+//! behind it as its last event was and that long; unless its time has nothing to do with the wall
+//! clock, as that of imported history.
 
 use std::collections::{BTreeMap, BTreeSet};
 

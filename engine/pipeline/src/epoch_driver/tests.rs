@@ -1,11 +1,13 @@
-//! Each ordering that the driver promises; swapping two of its steps fails one of these tests.
+//! Each ordering that the driver promises: swapping two of its steps fails one of these tests. Only
+//! where late matches are recorded makes no difference, as long as their windows have answered.
 
 use larum_event::{
-    Channel, Detection, Event, EventDefaults, EventId, RuleFile, Severity, Span, TenantId,
+    Channel, Detection, Event, EventDefaults, EventId, RuleFile, RuleId, Severity, Span, TenantId,
 };
 use larum_window::ScriptFault;
 
 use super::*;
+use crate::late_events::LateMatch;
 use crate::matching::match_items;
 use crate::shards::{WindowWork, run_window};
 
@@ -120,13 +122,14 @@ fn trees_hold_an_event_before_rules_are_asked_about_it() {
     assert_eq!(rules_of_alerts(&outcome), ["own"]);
 }
 
+const SHAKY: &str = r#"rule("shaky").on("x.#").when(|event| {
+    if event.data.bad == true { throw "no"; }
+    event.data.hit == true
+});"#;
+
 #[test]
 fn a_match_made_while_its_rule_was_broken_out_never_reaches_a_window() {
-    let text = r#"rule("shaky").on("x.#").when(|event| {
-        if event.data.bad == true { throw "no"; }
-        event.data.hit == true
-    });"#;
-    let (mut driver, mut matcher) = driver(text);
+    let (mut driver, mut matcher) = driver(SHAKY);
     let bad = (1..=20).map(|position| input(position, r#""bad":true"#));
     let inputs: Vec<EventInput> = bad.chain([input(21, r#""hit":true"#)]).collect();
     driver.begin_inputs(&inputs);
@@ -154,6 +157,50 @@ fn matches_of_a_detached_rule_never_reach_a_window() {
     };
     assert!(step.matches.is_empty());
     assert!(!step.includes(WindowShard { rule: 0, shard: 0 }));
+}
+
+#[test]
+fn what_a_rule_answered_counts_for_its_breaker_even_if_it_was_detached_since() {
+    let (mut driver, mut matcher) = driver(SHAKY);
+    let bad = (1..=10).map(|position| input(position, r#""bad":true"#));
+    let hits = (11..=20).map(|position| input(position, r#""hit":true"#));
+    driver.begin_inputs(&bad.chain(hits).collect::<Vec<_>>());
+    let EpochStep::Match(step) = driver.next_step(&mut matcher) else {
+        panic!("there are items");
+    };
+    let mut matched = match_items(&mut matcher, step.layer, &step.items, &step.skipped);
+    // As if no script had run for the hits, so that only the matches say that the rule answered.
+    matched.runs.clear();
+    driver.sequencer_mut().detach_rules([0]);
+    driver.record_matches(matched);
+    let outcome = finish(&mut driver, &mut matcher);
+    assert_eq!(outcome.breaks.len(), 1);
+}
+
+#[test]
+fn what_windows_find_late_is_reported_unless_its_rule_was_detached_since() {
+    for is_detached in [false, true] {
+        let (mut driver, mut matcher) = driver(HIT);
+        driver.begin_inputs(&[input(1, r#""hit":true"#)]);
+        let EpochStep::Windows(_) = run_until(&mut driver, &mut matcher, is_windows) else {
+            panic!("there are windows");
+        };
+        let late = LateMatch {
+            place: EvaluationPlace::for_raw_event(Position(1)),
+            rule: 0,
+        };
+        driver.record_answers(WindowAnswer {
+            late: vec![late],
+            ..WindowAnswer::default()
+        });
+        if is_detached {
+            driver.sequencer_mut().detach_rules([0]);
+        }
+        let outcome = finish(&mut driver, &mut matcher);
+        let late_rules = outcome.late.iter().flat_map(|late| &late.rules);
+        let rules: Vec<&str> = late_rules.map(RuleId::as_str).collect();
+        assert_eq!(rules.is_empty(), is_detached, "{rules:?}");
+    }
 }
 
 #[test]

@@ -11,7 +11,8 @@ use larum_rule::RuleSet;
 use crate::given::{bytes, check_same, pipeline};
 use crate::stream::{self, Draw};
 
-/// Two rules that throw where events ask them to, one of which counts, one that neither concerns, and one above.
+/// Two rules that throw where events ask them to, one of which counts, one that neither concerns,
+/// and one above.
 const RULES: &str = r#"
 rule("shaky").on("security.#").when(|event| {
     if event.data.bad == true { throw "no"; }

@@ -1,9 +1,9 @@
 //! The matchers and windows of one rule set, and how an epoch asks them.
 //!
-//! Owns their addresses, and the time that an epoch waits for windows. What to do about a window that
-//! failed is the core's job.
-//! Invariant: an epoch never waits longer than [`WAIT`] for windows. One that gave no answer by then is
-//! reported as failed, never skipped in silence.
+//! Owns their addresses, and the time that an epoch waits for windows. What to do about a window
+//! that failed is the core's job.
+//! Invariant: an epoch never waits longer than [`WAIT`] for windows. One that gave no answer by
+//! then is reported as failed, never skipped in silence.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -50,6 +50,8 @@ struct WindowHandle {
     layer: u8,
     /// Holds no state, so that it is asked only when something matched.
     is_empty: bool,
+    /// The last checkpoint holds its state, so that the next may refer to it.
+    is_in_checkpoint: bool,
 }
 
 /// What the windows of a layer answered.
@@ -72,7 +74,7 @@ pub(crate) struct FailedWindow {
 }
 
 /// One window's part of a checkpoint.
-pub(crate) struct WindowCheckpoint {
+pub(crate) struct WindowPieces {
     /// Which window.
     pub(crate) unit: WindowShard,
     /// Its name.
@@ -137,12 +139,13 @@ impl ActorPool {
                     name,
                     layer: rule.layer,
                     is_empty: true,
+                    is_in_checkpoint: false,
                 };
                 windows.insert(unit, handle);
             }
         }
-        // Room for every event of an epoch in the windows of a thousand rules; what is beyond that waits
-        // until a window is done.
+        // Room for every event of an epoch in the windows of a thousand rules; what is beyond that
+        // waits until a window is done.
         let items = u32::try_from(limits::EPOCH_EVENTS * 1_024).unwrap_or(u32::MAX);
         Self {
             supervision: supervision.clone(),
@@ -352,15 +355,16 @@ impl ActorPool {
         }
     }
 
-    /// The windows' parts of a checkpoint, without those of `detached` rules and those without state.
+    /// The windows' parts of a checkpoint, without those of `detached` rules and those without
+    /// state.
     ///
     /// # Errors
     /// One of them has lost its state or gives no answer: there is no checkpoint without it.
     pub(crate) async fn checkpoint_windows(
-        &self,
+        &mut self,
         detached: &BTreeSet<u32>,
         wanted: CheckpointScope,
-    ) -> Result<Vec<WindowCheckpoint>, UnitFailure> {
+    ) -> Result<Vec<WindowPieces>, UnitFailure> {
         let by = self.answer_deadline();
         // Ask all before waiting for any: they write their state beside each other.
         let mut waiting = Vec::new();
@@ -368,6 +372,12 @@ impl ActorPool {
             if handle.is_empty || detached.contains(&unit.rule) {
                 continue;
             }
+            // Whole if the last checkpoint lacks it: the parts that its actor wrote before may be
+            // deleted by now.
+            let wanted = match wanted {
+                CheckpointScope::Changes if !handle.is_in_checkpoint => CheckpointScope::Whole,
+                CheckpointScope::Copy | CheckpointScope::Whole | CheckpointScope::Changes => wanted,
+            };
             let (reply, answer) = oneshot::channel();
             let address = self
                 .with_deadline(by, handle.slot.wait_for_address())
@@ -383,7 +393,15 @@ impl ActorPool {
                 .await?
                 .map_err(|_| death_failure())??;
             if !pieces.is_empty() {
-                checkpoints.push(WindowCheckpoint { unit, name, pieces });
+                checkpoints.push(WindowPieces { unit, name, pieces });
+            }
+        }
+        // A copy becomes no checkpoint, so it changes nothing about what the last one holds.
+        if wanted != CheckpointScope::Copy {
+            let written: BTreeSet<WindowShard> =
+                checkpoints.iter().map(|window| window.unit).collect();
+            for (unit, handle) in &mut self.windows {
+                handle.is_in_checkpoint = written.contains(unit);
             }
         }
         Ok(checkpoints)
@@ -401,8 +419,8 @@ fn death_failure() -> UnitFailure {
 }
 
 impl Drop for ActorPool {
-    /// The actors end when their slots are empty; releasing them first keeps them from being created
-    /// again.
+    /// The actors end when their slots are empty; releasing them first keeps them from being
+    /// created again.
     fn drop(&mut self) {
         for handle in self.windows.values() {
             self.supervision.release_actor(&handle.name);
@@ -432,18 +450,4 @@ fn split_ranges(number: usize, most: usize) -> Vec<Range<usize>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn items_are_cut_into_ranges_that_cover_them_once() {
-        for number in [0, 1, 127, 128, 129, 256, 257, 1_000, 2_048] {
-            for matchers in 1..6 {
-                let ranges = split_ranges(number, matchers);
-                let covered: Vec<usize> = ranges.iter().cloned().flatten().collect();
-                assert_eq!(covered, (0..number).collect::<Vec<_>>());
-                assert!(ranges.len() <= matchers);
-            }
-        }
-    }
-}
+mod tests;

@@ -77,8 +77,8 @@ pub(super) fn read_newest_base(
 pub(super) struct DetachedUnitPart {
     /// Its name.
     pub(super) name: String,
-    /// The rules that are silent because of it, each with the position up to which its alerts are in
-    /// the log.
+    /// The rules that are silent because of it, each with the position up to which its alerts are
+    /// in the log.
     pub(super) rules: Vec<(RuleId, Position)>,
     /// State to run its gap from.
     pub(super) base: BaseState,
@@ -111,8 +111,8 @@ impl BaseState {
             .filter_map(|(_, bytes)| DetachedUnitPart::from_bytes(bytes))
     }
 
-    /// This state if it holds what `rules` counted, else no state at all. A checkpoint lacks the rules
-    /// that were detached when it was taken.
+    /// This state if it holds what `rules` counted, else no state at all. A checkpoint lacks the
+    /// rules that were detached when it was taken.
     pub(super) fn complete_for(self, rules: &BTreeSet<RuleId>) -> Self {
         let lacks =
             |unit: DetachedUnitPart| unit.rules.iter().any(|(rule, _)| rules.contains(rule));
@@ -122,7 +122,8 @@ impl BaseState {
         self
     }
 
-    /// Only the parts of the sequencer, of the trees that rules ask, and of the windows of `wanted` rules.
+    /// Only the parts of the sequencer, of the trees that rules ask, and of the windows of `wanted`
+    /// rules.
     pub(super) fn narrow_to(mut self, wanted: impl Fn(&str) -> bool) -> Self {
         let of_all = [SEQUENCER_PART, KINSHIP_PART];
         self.parts.retain(|(name, _)| {
@@ -145,8 +146,8 @@ impl BaseState {
         let mut windows: BTreeMap<String, Vec<RuleWindow>> = BTreeMap::new();
         for (name, bytes) in self.parts {
             if let Some(rule) = rule_of_part(&name) {
-                let window = RuleWindow::restore(&bytes, &[], 0, WindowLimits::default());
-                let window = window.map_err(|source| UnfitCheckpoint::Window {
+                let restored = RuleWindow::restore(&bytes, &[], 0, WindowLimits::default());
+                let window = restored.map_err(|source| UnfitCheckpoint::Window {
                     part: name.clone(),
                     source,
                 })?;
@@ -154,7 +155,8 @@ impl BaseState {
             } else if name.starts_with(DETACHED_PART) {
                 let mut unit = DetachedUnitPart::from_bytes(&bytes)
                     .ok_or(UnfitCheckpoint::Other { part: name.clone() })?;
-                // The base was taken with as many shards as the checkpoint around it, but does not say so.
+                // The base was taken with as many shards as the checkpoint around it, but does not
+                // say so.
                 unit.base.parts.push(shards_part(before));
                 unit.base = unit.base.fit_shards(shards)?;
                 parts.push((name, unit.to_bytes()));
@@ -182,9 +184,9 @@ pub(super) fn shards_part(shards: usize) -> (String, Vec<u8>) {
 }
 
 fn read_shards(bytes: &[u8]) -> Result<usize, UnfitCheckpoint> {
-    let number = <[u8; 8]>::try_from(bytes).map(u64::from_le_bytes).ok();
-    let number = number.and_then(|number| usize::try_from(number).ok());
-    number.ok_or(UnfitCheckpoint::Other {
+    let written = <[u8; 8]>::try_from(bytes).map(u64::from_le_bytes).ok();
+    let shards = written.and_then(|number| usize::try_from(number).ok());
+    shards.ok_or(UnfitCheckpoint::Other {
         part: SHARDS_PART.to_owned(),
     })
 }

@@ -1,7 +1,7 @@
 //! When a checkpoint is taken, and what is in it.
 //!
-//! Owns the pace, and what the last checkpoint holds. The state itself belongs to the core, which lends
-//! it here, and to the actors, which are asked for it.
+//! Owns the pace, and what the last checkpoint holds. The state itself belongs to the core, which
+//! lends it here, and to the actors, which are asked for it.
 //! Invariant: a checkpoint holds every part or is not taken, and never reaches beyond the log. So a
 //! recovery from it misses nothing.
 
@@ -22,8 +22,8 @@ use crate::sequencing::base_state::{GRAPH_PART, piece_name, shards_part};
 use crate::sequencing::core_parts::CoreParts;
 use crate::sequencing::detached_units::DetachedUnits;
 
-/// Between two checkpoints passes at least this many times as long as the first one took. So they take
-/// at most 5 % of the time.
+/// Between two checkpoints passes at least this many times as long as the first one took. So they
+/// take at most 5 % of the time.
 const PAUSES_APART: i64 = 20;
 
 /// Takes checkpoints.
@@ -52,7 +52,7 @@ pub(super) struct CheckpointSource<'a> {
     /// All state between epochs besides the windows.
     pub(super) driver: &'a EpochDriver,
     /// The windows.
-    pub(super) pool: &'a ActorPool,
+    pub(super) pool: &'a mut ActorPool,
     /// Units that are detached.
     pub(super) detached: &'a DetachedUnits,
 }
@@ -86,13 +86,13 @@ impl Checkpointer {
             && self.saving.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Gathers the state, and begins to write it to the disk. If a unit cannot give its state there is
-    /// no checkpoint, and recovery uses an older one.
-    pub(super) async fn begin_checkpoint(&mut self, source: CheckpointSource<'_>) {
+    /// Gathers the state, and begins to write it to the disk. If a unit cannot give its state there
+    /// is no checkpoint, and recovery uses an older one.
+    pub(super) async fn begin_checkpoint(&mut self, mut source: CheckpointSource<'_>) {
         // Whether the last one was saved decides whether this one may hold changes alone.
         self.wait_until_saved().await;
         let began = self.clock.monotonic();
-        let gathered = self.gather_parts(&source).await;
+        let gathered = self.gather_parts(&mut source).await;
         let now = self.clock.monotonic();
         let pause = now.since(began).as_nanos().saturating_mul(PAUSES_APART);
         self.events = 0;
@@ -124,7 +124,7 @@ impl Checkpointer {
     /// Everything that later alerts depend on, as named parts.
     async fn gather_parts(
         &mut self,
-        source: &CheckpointSource<'_>,
+        source: &mut CheckpointSource<'_>,
     ) -> Result<Vec<(String, CheckpointPart)>, UnitFailure> {
         let wanted = if self.is_saved {
             CheckpointScope::Changes
@@ -149,8 +149,8 @@ impl Checkpointer {
         Ok(parts)
     }
 
-    /// The part of the trees that people look at. If they are being rebuilt or give no answer, it is the
-    /// part of the last checkpoint; without one, the next start builds them from the log.
+    /// The part of the trees that people look at. If they are being rebuilt or give no answer, it
+    /// is the part of the last checkpoint; without one, the next start builds them from the log.
     async fn read_graph_part(
         &mut self,
         source: &CheckpointSource<'_>,
@@ -165,7 +165,7 @@ impl Checkpointer {
         let trees = self.trees.address();
         let asked = trees.is_some_and(|trees| send_control(&trees.recipient(), read).is_ok());
         let fresh = if asked {
-            let pool = source.pool;
+            let pool = &*source.pool;
             let answered = pool.with_deadline(pool.answer_deadline(), answer).await;
             answered.ok().and_then(Result::ok)
         } else {

@@ -85,7 +85,7 @@ impl EpochCommitter {
     }
 
     /// Everything up to here is evaluated, its outcome in the log or on its way.
-    pub(super) fn evaluated(&self) -> Position {
+    pub(super) fn evaluated_upto(&self) -> Position {
         self.evaluated
     }
 
@@ -104,8 +104,8 @@ impl EpochCommitter {
         self.uncommitted_events += number as u64;
     }
 
-    /// Begins to write an epoch's outcome. The commit before must be finished. An empty outcome needs
-    /// no write of its own and rides along with the next one.
+    /// Begins to write an epoch's outcome. The commit before must be finished. An empty outcome
+    /// needs no write of its own and rides along with the next one.
     pub(super) async fn begin_commit(&mut self, records: EpochRecords) -> Result<(), EpochError> {
         let EpochRecords {
             from,

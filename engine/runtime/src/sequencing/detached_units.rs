@@ -1,7 +1,7 @@
 //! Units that are detached, and what comes next for each.
 //!
-//! Owns the facts: which rules are silent because of a unit, where their gaps begin, and when the unit
-//! is tried again. Detaching a unit and closing its gap is the core's job.
+//! Owns the facts: which rules are silent because of a unit, where their gaps begin, and when the
+//! unit is tried again. Detaching a unit and closing its gap is the core's job.
 //! Invariant: each unit is listed once, and a rule that several units keep silent has the same gap
 //! start in all of them, so that its alerts are made up for exactly once.
 
@@ -163,8 +163,8 @@ impl DetachedUnits {
             .collect()
     }
 
-    /// The alerts up to `upto` of those rules are in the log for which `is_logged` holds, given unit,
-    /// rule and gap start: their gaps begin no earlier.
+    /// The alerts up to `upto` of those rules are in the log for which `is_logged` holds, given
+    /// unit, rule and gap start: their gaps begin no earlier.
     pub(super) fn advance_gaps(
         &mut self,
         upto: Position,

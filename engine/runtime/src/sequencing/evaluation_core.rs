@@ -1,11 +1,11 @@
 //! Evaluation over the actors, one stretch of the log after the other.
 //!
-//! Owns how the steps of the pure [`EpochDriver`] are answered: matchers and windows do the work, and
-//! units that fail are restarted or detached. The order of the steps is the driver's. Writing outcomes,
-//! checkpoints, the list of detached units, the feed of the trees and the counters own their state
-//! themselves; the core calls them.
-//! Invariant: an outcome is begun to be written only when the one before it is durable, so at most one
-//! epoch is evaluated ahead of the log, and a crash loses nothing that was shown.
+//! Owns how the steps of the pure [`EpochDriver`] are answered: matchers and windows do the work,
+//! and units that fail are restarted or detached. The order of the steps is the driver's. Writing
+//! outcomes, checkpoints, the list of detached units, the feed of the trees and the counters own
+//! their state themselves; the core calls them.
+//! Invariant: an outcome is begun to be written only when the one before it is durable, so at most
+//! one epoch is evaluated ahead of the log, and a crash loses nothing that was shown.
 
 use std::sync::Arc;
 
@@ -73,6 +73,7 @@ impl EvaluationCore {
             &parts.supervision,
             &parts.gauges,
         );
+        // Room for several epochs, so that evaluation rarely waits for the trees.
         let tree_events = u32::try_from(parts.config.epoch_events * 8).unwrap_or(u32::MAX);
         Self {
             driver,
@@ -91,7 +92,7 @@ impl EvaluationCore {
 
     /// Everything up to here is evaluated, its outcome in the log or on its way.
     pub(crate) fn evaluated_upto(&self) -> Position {
-        self.committer.evaluated()
+        self.committer.evaluated_upto()
     }
 
     /// Whether the last epoch's outcome is still on its way.
@@ -283,8 +284,8 @@ impl EvaluationCore {
         self.committer.wait_until_durable(&self.tree_feed).await
     }
 
-    /// Saves the state as of [`EvaluationCore::evaluated_upto`], so that a recovery need not read the
-    /// log from its start.
+    /// Saves the state as of [`EvaluationCore::evaluated_upto`], so that a recovery need not read
+    /// the log from its start.
     pub(crate) async fn take_checkpoint(&mut self) -> Result<(), EpochError> {
         self.begin_checkpoint().await?;
         self.checkpointer.wait_until_saved().await;
@@ -297,15 +298,15 @@ impl EvaluationCore {
         let source = CheckpointSource {
             upto: self.evaluated_upto(),
             driver: &self.driver,
-            pool: &self.pool,
+            pool: &mut self.pool,
             detached: &self.detached,
         };
         self.checkpointer.begin_checkpoint(source).await;
         Ok(())
     }
 
-    /// Puts the rules of `activated` in force. Which windows keep their state is the driver's decision;
-    /// here only bytes move.
+    /// Puts the rules of `activated` in force. Which windows keep their state is the driver's
+    /// decision; here only bytes move.
     async fn activate_rules(
         &mut self,
         at: Position,
@@ -315,8 +316,8 @@ impl EvaluationCore {
         let settings = PipelineSettings::from_activated(activated, self.parts.config.window_shards);
         // The bytes of the windows before their actors are replaced: the new ones begin empty.
         let rules = self.driver.sequencer().detached_rules();
-        let windows = self.pool.checkpoint_windows(rules, CheckpointScope::Copy);
-        let windows = windows.await?;
+        let copies = self.pool.checkpoint_windows(rules, CheckpointScope::Copy);
+        let windows = copies.await?;
         let old = Arc::clone(self.driver.rule_set());
         let detached = self.detached.take_all();
         let change = self.reset_to_rules(set, settings, at);

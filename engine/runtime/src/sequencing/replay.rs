@@ -1,10 +1,10 @@
 //! A stretch of the log run again through the pure pipeline, for some of the rules.
 //!
-//! Owns how a window that lost its state gets it back: from a checkpoint and the log, by the same code
-//! that made the state in the first place. Nothing here writes; what to do with the state and with the
-//! alerts that come out is the caller's job.
-//! Invariant: what comes out depends on the log, the base and the rules alone, so it is what the unit
-//! would have had if it had never failed.
+//! Owns how a window that lost its state gets it back: from a checkpoint and the log, by the same
+//! code that made the state in the first place. Nothing here writes; what to do with the state and
+//! with the alerts that come out is the caller's job.
+//! Invariant: what comes out depends on the log, the base and the rules alone, so it is what the
+//! unit would have had if it had never failed.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Filling the trees that rules ask, when rules begin to ask them.
 //!
-//! Owns how far back they reach. From then on the epoch driver inserts each piece before rules are asked
-//! about it. The trees that people look at are others: those hold alerts too, and grow beside
+//! Owns how far back they reach. From then on the epoch driver inserts each piece before rules are
+//! asked about it. The trees that people look at are others: those hold alerts too, and grow beside
 //! evaluation.
 
 use std::sync::Arc;
@@ -57,8 +57,8 @@ pub struct ReplayActivation {
     pub at: Position,
 }
 
-/// Puts other rules in force in `pipeline`, as an engine does: trees that rules begin to ask are filled
-/// with the events of the log before.
+/// Puts other rules in force in `pipeline`, as an engine does: trees that rules begin to ask are
+/// filled with the events of the log before.
 ///
 /// # Errors
 /// The log cannot be read.

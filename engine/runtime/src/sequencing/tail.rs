@@ -1,8 +1,9 @@
 //! What the sequencer reads: the newest records from memory, everything else from the log.
 //!
-//! Owns the decision where the next stretch comes from. Records arrive by message while there is credit
-//! for them; when the sequencer is further behind than that, it reads the log, so memory stays bounded and
-//! nothing is skipped.
+//! Owns the decision where the next stretch comes from. Records arrive by message while there is
+//! credit for them; when the sequencer is further behind than that, it reads the log. Evaluating a
+//! stretch is the core's job.
+//! Invariant: stretches follow on one another without a gap, and memory is bounded by the credit.
 
 use std::collections::VecDeque;
 
@@ -111,7 +112,7 @@ impl RecordTail {
 
 /// Where the next stretch comes from.
 pub(crate) enum NextStretch {
-    /// There is none.
+    /// Everything is evaluated.
     Nothing,
     /// From memory.
     Ready(LogStretch),

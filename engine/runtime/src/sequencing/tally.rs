@@ -1,7 +1,7 @@
 //! What is counted and reported of rules, epoch by epoch.
 //!
-//! Owns counters, log lines and problems; nothing here decides anything. A recovery runs epochs again
-//! that were counted before, so it drops what it counts.
+//! Owns counters, log lines and problems; nothing here decides anything. A recovery runs epochs
+//! again that were counted before, so it drops what it counts.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! Feeds the trees that people look at: events that may have a place in one, and links in force.
 //!
-//! Owns the filter and the credit for events on their way. Trees that are gone miss nothing: they are
-//! rebuilt from the log, which holds the same events and rules.
+//! Owns the filter and the credit for events on their way. Trees that are gone miss nothing: they
+//! are rebuilt from the log, which holds the same events and rules.
 
 use std::sync::Arc;
 
@@ -71,7 +71,8 @@ impl TreeFeed {
         }
     }
 
-    /// Sends the events that may have a place in a tree: those that name a cause, or that links read.
+    /// Sends the events that may have a place in a tree: those that name a cause, or that links
+    /// read.
     pub(super) async fn send_events(&self, events: impl Iterator<Item = (Position, &Event)>) {
         let items: Vec<(Position, Event)> = events
             .filter(|(_, event)| self.filter.matches_event(event))

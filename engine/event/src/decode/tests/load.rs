@@ -12,8 +12,10 @@ fn problems(file: &str) -> Vec<String> {
         .problems
         .iter()
         .map(|problem| {
-            let help = problem.help.as_ref().map(|help| format!(" ({help})"));
-            let help = help.unwrap_or_default();
+            let help = match &problem.help {
+                Some(help) => format!(" ({help})"),
+                None => String::new(),
+            };
             format!(
                 "{}:{}: {}{help}",
                 problem.line, problem.column, problem.message

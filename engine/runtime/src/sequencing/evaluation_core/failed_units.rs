@@ -1,10 +1,11 @@
 //! Units that fail: given their state back at once, and detached if that does not help.
 //!
-//! Owns the decision between the two. A unit that failed gets its state back and is asked again, once,
-//! while the epoch waits. If it fails again, or gave no answer at all, it is detached together with the
-//! rules that read its alerts, and the log says so. Closing the gap that begins there is `gaps`' job.
-//! Invariant: a failing unit holds the epoch for one answer's time at most (design section 4), and never
-//! takes part with a state that lacks matches.
+//! Owns the decision between the two. A unit that failed gets its state back and is asked again,
+//! once, while the epoch waits. If it fails again, or gave no answer at all, it is detached
+//! together with the rules that read its alerts, and the log says so. Closing the gap that begins
+//! there is `gaps`' job.
+//! Invariant: a failing unit holds the epoch for one answer's time at most (design section 4), and
+//! never takes part with a state that lacks matches.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -213,7 +214,8 @@ impl EvaluationCore {
         }
     }
 
-    /// Silences the rules of `unit` until it is back. The gap of a rule that is silent already goes on.
+    /// Silences the rules of `unit` until it is back. The gap of a rule that is silent already goes
+    /// on.
     pub(super) fn add_detached(&mut self, mut unit: DetachedUnit) {
         for (rule, from) in &mut unit.rules {
             if let Some(begun) = self.detached.rule_gap(rule) {
@@ -224,7 +226,8 @@ impl EvaluationCore {
         let affected = rule_numbers(&set, &unit.rule_ids());
         let required = rule_ids(&set, &required_rules(&set, &affected));
         self.driver.sequencer_mut().detach_rules(affected);
-        // A base from before the rules in force keeps every window: those rules may have needed others.
+        // A base from before the rules in force keeps every window: those rules may have needed
+        // others.
         let is_older = unit.base.upto < self.rules_since;
         let is_required = |rule: &str| required.iter().any(|one| one.as_str() == rule);
         unit.base = unit.base.narrow_to(|rule| is_older || is_required(rule));
@@ -240,15 +243,15 @@ impl EvaluationCore {
         self.parts.gauges.report_problem(name, words);
     }
 
-    /// Keeps units detached that were so under the rules of `old`, before others were activated at `at`.
-    /// What their rules missed is made up for as far as they mean the same as before.
+    /// Keeps units detached that were so under the rules of `old`, before others were activated at
+    /// `at`. What their rules missed is made up for as far as they mean the same as before.
     pub(super) fn keep_detached(&mut self, units: Vec<DetachedUnit>, old: &RuleSet, at: Position) {
         let now = self.now();
         for unit in units {
             let set = Arc::clone(self.driver.rule_set());
             let is_unchanged = |rule: &RuleId| {
-                let number = rule_numbers(old, &BTreeSet::from([rule.clone()]));
-                let number = number.first();
+                let numbers = rule_numbers(old, &BTreeSet::from([rule.clone()]));
+                let number = numbers.first();
                 number.is_some_and(|number| set.successor(old, *number).is_some())
             };
             let mut rules: BTreeMap<RuleId, Position> = unit.rules;

@@ -1,10 +1,11 @@
 //! Detached units, attached again.
 //!
-//! Owns the promise that what a unit missed is made up for. Its gap of the log is run again on another
-//! thread while epochs go on without it. When that has caught up, the alerts of the gap are appended and
-//! the unit takes part again. A unit that fails again is tried later, and after too many failures never.
-//! Invariant: a unit is attached only when its state covers everything that is evaluated, so it misses
-//! nothing between its gap and the next epoch.
+//! Owns the promise that what a unit missed is made up for. Its gap of the log is run again on
+//! another thread while epochs go on without it. When that has caught up, the alerts of the gap are
+//! appended and the unit takes part again. A unit that fails again is tried later, and after too
+//! many failures never.
+//! Invariant: a unit is attached only when its state covers everything that is evaluated, so it
+//! misses nothing between its gap and the next epoch.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

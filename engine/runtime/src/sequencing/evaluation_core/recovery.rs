@@ -2,9 +2,10 @@
 //!
 //! Owns what is special about running committed epochs again. Their outcome is not written a second
 //! time but compared with the commit's hash, a free check that evaluation is a function of the log
-//! (design section 10). What lies behind the last commit is evaluated as usual, by the core.
-//! Invariant: nothing that a recovery does changes which alerts are in the log. After a change of the
-//! semantics version the committed alerts stand.
+//! (design section 10). Evaluating what lies behind the last commit
+//! is the core's job, as usual.
+//! Invariant: nothing that a recovery does changes which alerts are in the log. After a change of
+//! the semantics version the committed alerts stand.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -60,6 +61,7 @@ impl EvaluationCore {
             self.start_empty();
         }
         let checkpoint = base.upto;
+        // Which units an epoch detached is logged behind its events, so the commits are read first.
         let committed = read_committed_epochs(&mut reader, checkpoint)?;
         let epochs = committed.len();
         let mut records = RecordCursor {
@@ -75,6 +77,7 @@ impl EvaluationCore {
         for epoch in committed {
             recovery.redo_epoch(&mut records, epoch).await?;
         }
+        // Last: a unit that failed in between may have been attached again by a later epoch.
         recovery.log_detached().await?;
         self.publish_outages();
         let backlog = self.count_backlog(&mut reader)?;
@@ -276,8 +279,8 @@ impl CoreRecovery<'_> {
         if core.detached.contains(&change.unit) {
             return;
         }
-        let ids = change.rules.iter();
-        let ids: BTreeSet<RuleId> = ids.filter_map(|rule| RuleId::new(rule).ok()).collect();
+        let names = change.rules.iter();
+        let ids: BTreeSet<RuleId> = names.filter_map(|rule| RuleId::new(rule).ok()).collect();
         let set = core.driver.rule_set();
         let required = required_rules(set, &rule_numbers(set, &ids));
         let base = self.base.clone().complete_for(&rule_ids(set, &required));
