@@ -5,25 +5,27 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The five levels, mildest first.
+/// The levels, mildest first.
+///
+/// The log and checkpoints hold the numbers, so a level keeps its number for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Severity {
     /// For the record.
     #[default]
-    Info,
+    Info = 0,
     /// Worth a look some day.
-    Low,
+    Low = 1,
     /// Worth a look today.
-    Medium,
+    Medium = 2,
     /// Needs an answer now.
-    High,
+    High = 3,
     /// Wakes people up.
-    Critical,
+    Critical = 4,
 }
 
 /// A word that is no severity.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a severity; use info, low, medium, high or critical")]
+#[error("{text:?} is not a severity; use {}", Severity::list_words("or"))]
 pub struct InvalidSeverity {
     /// What was found.
     pub text: String,
@@ -38,6 +40,26 @@ impl Severity {
         Self::High,
         Self::Critical,
     ];
+
+    /// Its number in the log and in checkpoints.
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The level with a number; `None` where no level has it.
+    pub fn from_number(number: i64) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|level| i64::from(level.number()) == number)
+    }
+
+    /// The words of all levels with `conjunction` before the last: `info, low, .. or critical`.
+    pub fn list_words(conjunction: &str) -> String {
+        let words = Self::ALL.map(Self::as_str);
+        match words.split_last() {
+            Some((last, others)) => format!("{} {conjunction} {last}", others.join(", ")),
+            None => String::new(),
+        }
+    }
 
     /// The level's own word.
     pub const fn as_str(self) -> &'static str {
@@ -87,5 +109,36 @@ impl<'de> Deserialize<'de> for Severity {
         String::deserialize(deserializer)?
             .parse()
             .map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_keeps_the_numbers_that_it_has_always_had() {
+        let numbers = Severity::ALL.map(|level| (level.number(), level.as_str()));
+        assert!(numbers.starts_with(&[
+            (0, "info"),
+            (1, "low"),
+            (2, "medium"),
+            (3, "high"),
+            (4, "critical"),
+        ]));
+        assert!(Severity::ALL.is_sorted());
+        for level in Severity::ALL {
+            assert_eq!(Severity::from_number(level.number().into()), Some(level));
+        }
+        assert_eq!(Severity::from_number(Severity::ALL.len() as i64), None);
+        assert_eq!(Severity::from_number(-1), None);
+    }
+
+    #[test]
+    fn what_is_no_severity_is_refused_with_the_words_that_are() {
+        assert_eq!(
+            "bad".parse::<Severity>().unwrap_err().to_string(),
+            "\"bad\" is not a severity; use info, low, medium, high or critical"
+        );
     }
 }

@@ -90,7 +90,7 @@ fn insert_event(
             about.kind.number(),
             about.arrived.map(Timestamp::as_nanos),
             envelope.time.as_nanos(),
-            envelope.severity as i64,
+            envelope.severity.number(),
             number(NameRole::Tenant, envelope.tenant.as_str())?,
             number(NameRole::Topic, envelope.topic.as_str())?,
             number(NameRole::Type, envelope.event_type.as_str())?,

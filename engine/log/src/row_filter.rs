@@ -174,8 +174,8 @@ impl RowFilter {
         Ok(in_time
             && match query.severity {
                 None => true,
-                Some(SeverityFilter::AtLeast(least)) => severity >= least as i64,
-                Some(SeverityFilter::Exactly(wanted)) => severity == wanted as i64,
+                Some(SeverityFilter::AtLeast(least)) => severity >= least.number().into(),
+                Some(SeverityFilter::Exactly(wanted)) => severity == i64::from(wanted.number()),
             })
     }
 }

@@ -111,9 +111,8 @@ impl SearchFilter {
             },
             Self::Time(test) => Some(test.matches_time(Timestamp::from_nanos(row.get(2)?))),
             Self::Severity(test) => {
-                let number = usize::try_from(row.get::<_, i64>(3)?).ok();
-                let severity = number.and_then(|number| Severity::ALL.get(number));
-                Some(severity.is_some_and(|severity| test.matches_severity(*severity)))
+                let severity = Severity::from_number(row.get(3)?);
+                Some(severity.is_some_and(|severity| test.matches_severity(severity)))
             }
             Self::Text => None,
         })
