@@ -1,5 +1,5 @@
-//! Batches into the log, durable when they return, beside a write and `fdatasync` of the same bytes on
-//! the same disk.
+//! Batches into the log, durable when they return, beside a write and `fdatasync` of the same bytes
+//! on the same disk.
 
 #![expect(
     clippy::disallowed_methods,

@@ -1,5 +1,5 @@
-//! Events against rules: which of 20 and of 200 rules each event satisfies, and all of the pipeline on
-//! one thread.
+//! Events against rules: which of 20 and of 200 rules each event satisfies, and all of the pipeline
+//! on one thread.
 
 use std::hint::black_box;
 use std::sync::Arc;

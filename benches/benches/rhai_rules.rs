@@ -1,5 +1,5 @@
-//! Rules in Rhai: read into predicates against run as scripts, few against many, and the same single-event
-//! rules in Rhai and in Sigma.
+//! Rules in Rhai: read into predicates against run as scripts, few against many, and the same
+//! single-event rules in Rhai and in Sigma.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,

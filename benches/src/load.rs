@@ -1,7 +1,7 @@
 //! The load on its way: batches over connections, at a stated rate or as fast as they are taken.
 //!
-//! At a stated rate the loop is open: every batch has its time on a schedule, however slow the answers
-//! are, and latencies count from the schedule. What waits in the client is waiting too.
+//! At a stated rate the loop is open: every batch has its time on a schedule, however slow the
+//! answers are, and latencies count from the schedule. What waits in the client is waiting too.
 
 #![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 
@@ -126,8 +126,8 @@ async fn connection(
     }
 }
 
-/// Listens to alerts on the door's stream; yields the latencies from an event's time on the schedule to
-/// its alert's arrival here, once `stop` resolves.
+/// Listens to alerts on the door's stream; yields the latencies from an event's time on the
+/// schedule to its alert's arrival here, once `stop` resolves.
 ///
 /// # Errors
 /// The stream broke.

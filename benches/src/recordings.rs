@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
 
-/// The folder that `LARUM_DATA` names, or `shared/data` beside the project; `None`, said aloud, where there
-/// is none.
+/// The folder that `LARUM_DATA` names, or `shared/data` beside the project; `None`, said aloud,
+/// where there is none.
 #[expect(clippy::print_stdout, reason = "a benchmark that is skipped says so")]
 pub fn recordings() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
@@ -22,7 +22,8 @@ pub fn recordings() -> Option<PathBuf> {
     None
 }
 
-/// A lane, and all recordings of attacks as one, which is called `otrf`: names and events, a line each.
+/// A lane, and all recordings of attacks as one, which is called `otrf`: names and events, a line
+/// each.
 ///
 /// # Panics
 /// A file is missing or broken.

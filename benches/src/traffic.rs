@@ -1,8 +1,8 @@
 //! The load: logins, processes and flows of some hosts, with attackers among them.
 //!
-//! Owns what the events look like. About one event in 270 leads to an alert or a revision of one; attackers move on to
-//! new addresses, so that windows keep gaining and losing keys. Times are given by the caller and
-//! rise by a nanosecond from event to event, so that nothing is late.
+//! Owns what the events look like. About one event in 270 leads to an alert or a revision of one;
+//! attackers move on to new addresses, so that windows keep gaining and losing keys. Times are
+//! given by the caller and rise by a nanosecond from event to event, so that nothing is late.
 
 use std::fmt::Write;
 

@@ -209,15 +209,8 @@ fn choose_rules(set: &RuleSet, folder: &Path, name: &str) -> Result<Vec<u32>, Cl
 
 /// `; did you mean "x"?` when a known name is near.
 fn did_you_mean<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> String {
-    let nearest = known
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .min();
-    match nearest {
-        Some((distance, candidate)) if distance <= name.len() / 3 => {
-            format!("; did you mean {candidate:?}?")
-        }
-        Some(_) | None => String::new(),
-    }
+    let near = larum_event::find_nearest(name, known);
+    near.map_or_else(String::new, |near| format!("; did you mean {near:?}?"))
 }
 
 /// Findings as one text that ends with how many there are.

@@ -1,4 +1,5 @@
-//! Any text is loaded or told what is wrong with it, in bounded time, and what is loaded can be asked.
+//! Any text is loaded or told what is wrong with it, in bounded time, and what is loaded can be
+//! asked.
 #![no_main]
 
 use std::sync::Arc;

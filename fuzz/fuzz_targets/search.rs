@@ -1,4 +1,5 @@
-//! Any text is a search or is refused with its place; what is one prints as the same search and can be asked.
+//! Any text is a search or is refused with its place; what is one prints as the same search and can
+//! be asked.
 #![no_main]
 
 use larum_event::Timestamp;

@@ -1,4 +1,5 @@
-//! Any text is loaded or refused, with log source routing and without, and what is loaded can be asked.
+//! Any text is loaded or refused, with log source routing and without, and what is loaded can be
+//! asked.
 #![no_main]
 
 use std::sync::Arc;

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-/// The folder of recordings: `LARUM_DATA`, or `shared/data` beside the project. `None`, said aloud, where
-/// there is none; their licences do not let the project ship them.
+/// The folder of recordings: `LARUM_DATA`, or `shared/data` beside the project. `None`, said aloud,
+/// where there is none; their licences do not let the project ship them.
 ///
 /// # Panics
 /// `LARUM_DATA` names a folder that does not exist.

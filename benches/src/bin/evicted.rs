@@ -1,7 +1,7 @@
 //! How long a question takes about a tree that memory holds no more, among many events.
 //!
-//! The engine without rules, its log full of small workflows; memory holds few of them. Asked are roots, steps and
-//! events, by chance, over all of the log.
+//! The engine without rules, its log full of small workflows; memory holds few of them. Asked are
+//! roots, steps and events, by chance, over all of the log.
 
 #![expect(
     clippy::cast_precision_loss,

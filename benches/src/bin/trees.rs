@@ -1,7 +1,7 @@
 //! What trees cost: inserting nodes, climbing, a page of a large tree, and memory.
 //!
-//! One thread, `larum-tree` alone. Times are of processor time, and events are parsed before; memory is what
-//! the process holds.
+//! One thread, `larum-tree` alone. Times are of processor time, and events are parsed before;
+//! memory is what the process holds.
 
 #![expect(
     clippy::cast_precision_loss,

@@ -1,7 +1,8 @@
-//! What windows cost: by the number of keys, by their length, by distinct values, with sources in turns, and with ever new keys.
+//! What windows cost: by the number of keys, by their length, by distinct values, with sources in
+//! turns, and with ever new keys.
 //!
-//! One thread, `larum-window` alone. Costs are of processor time, with what making the matches costs taken off;
-//! memory is what the process holds.
+//! One thread, `larum-window` alone. Costs are of processor time, with what making the matches
+//! costs taken off; memory is what the process holds.
 
 #![expect(
     clippy::cast_precision_loss,
@@ -44,7 +45,8 @@ struct Load {
     values: Option<u64>,
     /// From one match to the next.
     pace: Span,
-    /// How far the clock is behind a match: not at all, or so far that each match waits for the next.
+    /// How far the clock is behind a match: not at all, or so far that each match waits for the
+    /// next.
     behind: Span,
 }
 
@@ -169,7 +171,8 @@ fn distinct(matches: u64) {
     }
 }
 
-/// One key of two sources in turns, of which one is always a little behind: each match waits for the next.
+/// One key of two sources in turns, of which one is always a little behind: each match waits for
+/// the next.
 fn turns(matches: u64) {
     let mut first = None;
     for held in [100_u32, 1_000, 10_000] {

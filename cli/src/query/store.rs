@@ -51,8 +51,8 @@ impl OfflineStore {
             .reader
             .query(query)
             .map_err(|error| store_error(&self.folder, &error))?;
-        let found = page.events.into_iter();
-        let found = found.map(|stored| FoundEvent {
+        let stored_events = page.events.into_iter();
+        let found = stored_events.map(|stored| FoundEvent {
             event: serde_json::from_str(stored.event.json()).unwrap_or_default(),
             json: stored.event.json().to_owned(),
         });
@@ -124,8 +124,8 @@ impl OfflineStore {
                 limit: 1,
                 ..EventQuery::default()
             };
-            let page = self.reader.query(&query);
-            let page = page.map_err(|error| store_error(&self.folder, &error))?;
+            let answer = self.reader.query(&query);
+            let page = answer.map_err(|error| store_error(&self.folder, &error))?;
             for stored in page.events {
                 view.fill_event(&stored.event, stored.position);
             }

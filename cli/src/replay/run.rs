@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use larum_engine::ReplayActivation;
 use larum_event::{
     Alert, AlertStatus, Event, Position, Record, RecordBody, RuleSetActivation, TenantId, Timestamp,
 };
@@ -131,9 +132,10 @@ impl ReplayRun {
                 Arc::new(set?)
             }
         };
-        let activated = (set, PipelineSettings::from_activated(activated, 1));
+        let settings = PipelineSettings::from_activated(activated, 1);
+        let activation = ReplayActivation { set, settings, at };
         let done =
-            larum_engine::activate_in_replay(&mut self.pipeline, activated, (&mut self.before, at));
+            larum_engine::activate_in_replay(&mut self.pipeline, activation, &mut self.before);
         done.map_err(|error| format_causes(&error))
     }
 

@@ -44,15 +44,15 @@ pub fn write_condition(
     // A value that several parts in a row ask about is shown once.
     let mut shown = None;
     for line in &lines {
-        let front = match (margin, line.part) {
+        let margin_text = match (margin, line.part) {
             (_, None) => " ".repeat(9),
             (LineMargin::Places, Some(part)) => place_text(part),
             (LineMargin::Answers, Some(part)) => format!("{:<9}", answer_text(part.holds)),
         };
         let front = match (margin, line.part.and_then(|part| part.holds)) {
-            (LineMargin::Answers, Some(true)) => style_text(GOOD, front),
-            (LineMargin::Answers, Some(false)) => style_text(BAD, front),
-            _ => style_text(DIM, front),
+            (LineMargin::Answers, Some(true)) => style_text(GOOD, margin_text),
+            (LineMargin::Answers, Some(false)) => style_text(BAD, margin_text),
+            _ => style_text(DIM, margin_text),
         };
         let depth = line.depth * 2;
         let room = WIDTH.saturating_sub(indent + 9 + depth);
@@ -259,8 +259,8 @@ pub fn condition_json(part: &ConditionPart) -> Value {
         ConditionPartKind::Test => "test",
         ConditionPartKind::Script => "script",
     };
-    let fields = part.fields.iter();
-    let fields = fields.map(|field| json!({ "name": field.name, "value": field.value }));
+    let uses = part.fields.iter();
+    let fields = uses.map(|field| json!({ "name": field.name, "value": field.value }));
     json!({
         "kind": kind,
         "text": part.text,

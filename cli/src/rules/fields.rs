@@ -57,9 +57,10 @@ fn write_topic(out: &mut impl Write, topic: &CatalogueTopic) -> io::Result<()> {
         ""
     };
     writeln!(out, "{pattern}  {}{open}", topic.meaning)?;
-    let fields = topic.fields.iter();
-    let fields: BTreeMap<&str, &CatalogueField> =
-        fields.map(|(path, field)| (path.as_ref(), field)).collect();
+    let by_path = topic.fields.iter();
+    let fields: BTreeMap<&str, &CatalogueField> = by_path
+        .map(|(path, field)| (path.as_ref(), field))
+        .collect();
     write_fields(out, &fields)
 }
 

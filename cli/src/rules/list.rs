@@ -65,12 +65,12 @@ fn write_table(out: &mut impl Write, rules: &[Rule]) -> io::Result<()> {
         })
         .sum();
     let room = WIDTH.saturating_sub(taken).max(LEAST_TITLE);
-    let rows = shown.into_iter().zip(rules).map(|(mut row, rule)| {
+    let with_titles = shown.into_iter().zip(rules).map(|(mut row, rule)| {
         let title = rule.title.as_deref().unwrap_or_default();
         row.push(TableCell::new(fit_text(title, room)));
         row
     });
-    let rows: Vec<Vec<TableCell>> = rows.collect();
+    let rows: Vec<Vec<TableCell>> = with_titles.collect();
     heading.push("title");
     table::write_table(out, &heading, &rows)
 }

@@ -10,9 +10,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use larum_event::value::Comparison;
 use larum_event::{
     Aggregate, Amount, Bounds, GroupKey, Position, ScalarValue, Sequence, Span, Step,
-    StepOccurrence, WindowComparison, WindowExtent, WindowMeasure, WindowSpec,
+    StepOccurrence, WindowExtent, WindowMeasure, WindowSpec,
 };
 use larum_pipeline::{EventInput, Pipeline, PipelineSettings, WindowShard};
 use larum_rule::{Rule, RuleSet};
@@ -185,9 +186,9 @@ fn distance_to_bounds(bounds: &Bounds, value: Amount) -> Amount {
     let missed = bounds
         .as_slice()
         .iter()
-        .filter(|bound| !bound.comparison.evaluate(&value, &bound.value));
+        .filter(|bound| !bound.comparison.holds(&value, &bound.value));
     let distances = missed.map(|bound| match bound.comparison {
-        WindowComparison::NotEqual => Amount::from_billionths(1),
+        Comparison::NotEqual => Amount::from_billionths(1),
         _ if value < bound.value => bound.value.saturating_sub(value),
         _ => value.saturating_sub(bound.value),
     });
@@ -218,8 +219,8 @@ impl NearMiss {
             WindowSpec::Sequence(sequence) => {
                 let mut steps = sequence.steps.iter().enumerate();
                 let first = steps.find(|(_, step)| matches!(step.occurs, StepOccurrence::Times(_)));
-                let first = first.map(|(at, step)| StepProgress::new(sequence, at, step, 0));
-                (None, first)
+                let progress = first.map(|(at, step)| StepProgress::new(sequence, at, step, 0));
+                (None, progress)
             }
         };
         Self {

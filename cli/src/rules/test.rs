@@ -114,8 +114,8 @@ impl TestCommand {
             let before = wanted.len();
             let path = name.trim_end_matches('/');
             let inside = format!("{path}/");
-            let by_path = folders.iter();
-            let by_path = by_path.filter(|it| *it == path || it.starts_with(&inside));
+            let all_folders = folders.iter();
+            let by_path = all_folders.filter(|it| *it == path || it.starts_with(&inside));
             wanted.extend(by_path.cloned());
             let by_id = set.rules().iter().filter(|rule| rule.id.as_str() == name);
             wanted.extend(by_id.map(folder_of));
@@ -223,8 +223,8 @@ fn test_case(suite: &RuleSuite, case: &RuleCase) -> (CaseVerdict, Vec<String>) {
                         alert_expectation::alert_text(alert)
                     }
                 });
-                let came = came.map(|alert| format!("came      {alert}"));
-                let lines = wanted.chain(came).collect();
+                let lines_of_came = came.map(|alert| format!("came      {alert}"));
+                let lines = wanted.chain(lines_of_came).collect();
                 problems.push(CaseProblem::with_details(
                     "other alerts than expected",
                     lines,

@@ -1,7 +1,8 @@
 //! The configuration file: every value with its place, every mistake at once.
 //!
-//! Owns reading TOML; which keys there are is the job of `keys`, and what a value may be that of
-//! `value`.
+//! Owns which keys a file may hold where; reading TOML is the job of `larum_event::toml_file`,
+//! which keys there are that of `keys`, and what a value may be that of `value`.
+//! Limits: a channel's buffer holds at most a million events.
 //! Invariant: a file with a mistake gives no values at all, and the error lists all mistakes in
 //! the order of the file.
 
@@ -9,12 +10,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use larum_event::find_nearest;
+use larum_event::toml_file::{TomlFile, TomlPlace, TomlTable, TomlValue, TomlWording};
+use toml::de::DeValue;
 
 use super::SettingValue;
 use super::keys::{KEYS, RawSetting, SettingKind};
-use super::problem::{SettingOrigin, SettingsError, SettingsProblem};
+use super::problem::{SettingOrigin, SettingsError};
 
 /// Largest buffer of a channel, in events.
 const BUFFER_MOST: usize = 1_000_000;
@@ -43,45 +45,36 @@ impl FileValues {
     /// Reads the text of a file.
     pub fn parse(path: &Path, text: &str) -> Result<Self, SettingsError> {
         let mut reading = SettingsReader {
-            text,
+            toml: TomlFile::new(text, "bad-setting", TomlWording::Strings),
             file: Self {
                 path: path.to_owned(),
                 values: BTreeMap::new(),
                 channel_buffers: Vec::new(),
             },
-            problems: Vec::new(),
         };
-        match DeTable::parse(text) {
-            Ok(table) => reading.read_table("", table.get_ref()),
-            Err(error) => {
-                let start = error.span().map_or(0, |span| span.start);
-                // The parser's text may run over several lines; a problem is one.
-                let message = error.message().lines().collect::<Vec<_>>().join(", ");
-                reading.add_problem(start, message);
-            }
+        if let Some(document) = reading.toml.parse_document() {
+            reading.read_table("", &TomlTable::from_document(&document));
         }
-        if reading.problems.is_empty() {
+        if reading.toml.is_faultless() {
             return Ok(reading.file);
         }
-        reading.problems.sort_by_key(|it| (it.line, it.column));
         Err(SettingsError::File {
             path: path.to_owned(),
-            problems: reading.problems,
+            problems: reading.toml.into_problems(),
         })
     }
 }
 
 struct SettingsReader<'a> {
-    text: &'a str,
+    toml: TomlFile<'a>,
     file: FileValues,
-    problems: Vec<SettingsProblem>,
 }
 
 impl SettingsReader<'_> {
     /// Reads the members of the table called `prefix`, which ends in a dot unless it is the file.
-    fn read_table(&mut self, prefix: &str, table: &DeTable<'_>) {
-        for (member, value) in table.iter() {
-            let name = format!("{prefix}{}", member.get_ref());
+    fn read_table(&mut self, prefix: &str, table: &TomlTable<'_>) {
+        for (member, value) in table.entries() {
+            let name = format!("{prefix}{}", member.value);
             if name == "channels" {
                 self.read_channels(value);
                 continue;
@@ -94,27 +87,23 @@ impl SettingsReader<'_> {
                     .is_some_and(|it| it.starts_with('.'))
             });
             if is_group {
-                match value.get_ref() {
-                    DeValue::Table(table) => self.read_table(&format!("{name}."), table),
-                    other => self.report_wrong_type(&name, value, other, "a table"),
+                if let Some(group) = self.expect_table(&name, value) {
+                    self.read_table(&format!("{name}."), &group);
                 }
                 continue;
             }
             match KEYS.iter().find(|key| key.name == name) {
                 Some(key) => self.read_value(key.name, key.kind, value),
                 None => {
-                    let known = KEYS
-                        .iter()
-                        .map(|key| key.name)
-                        .chain(["channels", "tenants", "log"]);
-                    let hint = did_you_mean(&name, known);
-                    self.add_problem(member.span().start, format!("unknown key {name:?}{hint}"));
+                    let keys = KEYS.iter().map(|key| key.name);
+                    let near = find_nearest(&name, keys.chain(["channels", "tenants", "log"]));
+                    self.report_unknown_key(member.at, &name, near);
                 }
             }
         }
     }
 
-    fn read_value(&mut self, name: &'static str, kind: SettingKind, value: &Spanned<DeValue<'_>>) {
+    fn read_value(&mut self, name: &'static str, kind: SettingKind, value: &TomlValue<'_>) {
         let raw = match (kind, value.get_ref()) {
             (SettingKind::Text, DeValue::String(text)) => {
                 Some(RawSetting::Text(text.as_ref().to_owned()))
@@ -131,113 +120,80 @@ impl SettingsReader<'_> {
         };
         match raw {
             Some(raw) => {
-                let origin = self.origin_at(value.span().start);
-                self.file
-                    .values
-                    .insert(name, SettingValue { value: raw, origin });
+                let setting = self.place_setting(raw, value);
+                self.file.values.insert(name, setting);
             }
-            None => self.report_wrong_type(name, value, value.get_ref(), kind.type_name()),
+            None => self.report_wrong_type(name, value, kind.type_name()),
         }
     }
 
-    fn read_channels(&mut self, value: &Spanned<DeValue<'_>>) {
-        let DeValue::Table(channels) = value.get_ref() else {
-            return self.report_wrong_type("channels", value, value.get_ref(), "a table");
+    fn read_channels(&mut self, value: &TomlValue<'_>) {
+        let Some(channels) = self.expect_table("channels", value) else {
+            return;
         };
-        for (channel, value) in channels.iter() {
-            let name = channel.get_ref().as_ref();
-            let DeValue::Table(settings) = value.get_ref() else {
-                self.report_wrong_type(
-                    &format!("channels.{name}"),
-                    value,
-                    value.get_ref(),
-                    "a table",
-                );
+        for (channel, value) in channels.entries() {
+            let full = format!("channels.{}", channel.value);
+            let Some(settings) = self.expect_table(&full, value) else {
                 continue;
             };
-            for (member, value) in settings.iter() {
-                let full = format!("channels.{name}.{}", member.get_ref());
-                if member.get_ref() != "buffer" {
-                    let hint = did_you_mean(member.get_ref(), ["buffer"].into_iter());
-                    self.add_problem(member.span().start, format!("unknown key {full:?}{hint}"));
-                    continue;
+            for (member, value) in settings.entries() {
+                let full = format!("{full}.{}", member.value);
+                if member.value == "buffer" {
+                    self.read_buffer(channel.value, &full, value);
+                } else {
+                    let near = find_nearest(member.value, ["buffer"]);
+                    self.report_unknown_key(member.at, &full, near);
                 }
-                self.read_buffer(name, &full, value);
             }
         }
     }
 
-    fn read_buffer(&mut self, channel: &str, full: &str, value: &Spanned<DeValue<'_>>) {
+    fn read_buffer(&mut self, channel: &str, full: &str, value: &TomlValue<'_>) {
         let DeValue::Integer(number) = value.get_ref() else {
-            return self.report_wrong_type(full, value, value.get_ref(), "a whole number");
+            return self.report_wrong_type(full, value, "a whole number");
         };
         match usize::from_str_radix(number.as_str(), number.radix()) {
             Ok(buffer) if (1..=BUFFER_MOST).contains(&buffer) => {
-                let origin = self.origin_at(value.span().start);
-                let buffer = SettingValue {
-                    value: buffer,
-                    origin,
-                };
-                self.file.channel_buffers.push((channel.to_owned(), buffer));
+                let setting = self.place_setting(buffer, value);
+                self.file
+                    .channel_buffers
+                    .push((channel.to_owned(), setting));
             }
             _ => {
                 let message = format!("{full} cannot be {number}: use 1 to {BUFFER_MOST} events");
-                self.add_problem(value.span().start, message);
+                self.toml.report(value.span().start, message);
             }
         }
     }
 
-    fn report_wrong_type(
-        &mut self,
-        name: &str,
-        place: &Spanned<DeValue<'_>>,
-        found: &DeValue<'_>,
-        expected: &str,
-    ) {
-        let message = format!("{name} must be {expected}, not {}", found.type_str());
-        self.add_problem(place.span().start, message);
-    }
-
-    fn add_problem(&mut self, offset: usize, message: String) {
-        let (line, column) = line_and_column(self.text, offset);
-        self.problems.push(SettingsProblem {
-            line,
-            column,
-            message,
-        });
-    }
-
-    fn origin_at(&self, offset: usize) -> SettingOrigin {
-        let (line, column) = line_and_column(self.text, offset);
-        SettingOrigin::File {
-            path: self.file.path.clone(),
-            line,
-            column,
+    fn expect_table<'v>(&mut self, name: &str, value: &'v TomlValue<'v>) -> Option<TomlTable<'v>> {
+        if value.get_ref().is_table() {
+            return self.toml.read_table(name, value);
         }
+        self.report_wrong_type(name, value, "a table");
+        None
     }
-}
 
-/// Line and column of a byte, both from 1.
-fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before
-        .rsplit('\n')
-        .next()
-        .map_or(0, |line| line.chars().count())
-        + 1;
-    (line, column)
-}
+    /// Reports a wrong type; the key is written as in `larum config show`, dotted and unquoted.
+    fn report_wrong_type(&mut self, name: &str, value: &TomlValue<'_>, expected: &str) {
+        let found = value.get_ref().type_str();
+        let message = format!("{name} must be {expected}, not {found}");
+        self.toml.report(value.span().start, message);
+    }
 
-/// `; did you mean "store"?` when a known name is near.
-fn did_you_mean<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> String {
-    let nearest = known
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .min();
-    match nearest {
-        Some((distance, candidate)) if distance <= name.len() / 3 + 1 => {
-            format!("; did you mean {candidate:?}?")
+    fn report_unknown_key(&mut self, at: usize, name: &str, near: Option<&str>) {
+        let hint = near.map(|near| format!("; did you mean {near:?}?"));
+        let message = format!("unknown key {name:?}{}", hint.unwrap_or_default());
+        self.toml.report(at, message);
+    }
+
+    /// A value as a setting that comes from the place of `value`.
+    fn place_setting<T>(&self, setting: T, value: &TomlValue<'_>) -> SettingValue<T> {
+        let TomlPlace { line, column } = self.toml.place(value.span().start);
+        let path = self.file.path.clone();
+        SettingValue {
+            value: setting,
+            origin: SettingOrigin::File { path, line, column },
         }
-        _ => String::new(),
     }
 }

@@ -215,7 +215,7 @@ define_settings! {
     /// Threads that match events against rules
     ///
     /// Left out: one per core.
-    matchers: ThreadCount = |defaults| ThreadCount::clamped(defaults.cores),
+    matchers: ThreadCount = |defaults| ThreadCount::nearest_to(defaults.cores),
     key "matchers", flag "matchers" "N",
     engine |config, threads| config.matchers = threads.get();
 

@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use larum_event::toml_file::TomlProblem;
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,17 +39,6 @@ impl fmt::Display for SettingOrigin {
     }
 }
 
-/// One thing that is wrong with a configuration file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SettingsProblem {
-    /// Line, from 1.
-    pub line: usize,
-    /// Column, from 1, in characters.
-    pub column: usize,
-    /// What is wrong and what to do.
-    pub message: String,
-}
-
 /// Why there are no settings.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -66,7 +57,7 @@ pub enum SettingsError {
         /// The path.
         path: PathBuf,
         /// The mistakes, in order.
-        problems: Vec<SettingsProblem>,
+        problems: Vec<TomlProblem>,
     },
     /// A value that its key cannot have.
     #[error("{origin}: {key} cannot be {text:?}: {cause}")]
@@ -82,17 +73,10 @@ pub enum SettingsError {
     },
 }
 
-fn list(path: &std::path::Path, problems: &[SettingsProblem]) -> String {
-    let lines: Vec<String> = problems
-        .iter()
-        .map(|problem| {
-            let SettingsProblem {
-                line,
-                column,
-                message,
-            } = problem;
-            format!("{}:{line}:{column}: {message}", path.display())
-        })
-        .collect();
-    lines.join("\n")
+fn list(path: &Path, problems: &[TomlProblem]) -> String {
+    let lines = problems.iter().map(|it| {
+        let (line, column) = (it.line, it.column);
+        format!("{}:{line}:{column}: {}", path.display(), it.message)
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }

@@ -207,7 +207,7 @@ impl ThreadCount {
     pub(super) const ONE: Self = Self(1);
 
     /// The number nearest to `threads` that is allowed.
-    pub(super) fn clamped(threads: usize) -> Self {
+    pub(super) fn nearest_to(threads: usize) -> Self {
         Self(threads.clamp(1, THREADS_MOST))
     }
 

@@ -47,7 +47,7 @@ impl RuntimeClock {
         Self(ClockMode::System)
     }
 
-    /// A clock that stands at `start` until it is moved.
+    /// A clock that shows `start` until it is moved.
     pub fn manual(start: Timestamp) -> (Self, ManualTime) {
         let (sender, passed) = watch::channel(Span::ZERO);
         (

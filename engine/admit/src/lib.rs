@@ -13,7 +13,8 @@ use larum_event::{Event, Rejection, RejectionReason};
 /// Decides whether an event from outside may enter.
 ///
 /// # Errors
-/// [`RejectionReason::ChannelRefused`], [`RejectionReason::TenantRequired`] or [`RejectionReason::UnknownTenant`].
+/// [`RejectionReason::ChannelRefused`], [`RejectionReason::TenantRequired`] or
+/// [`RejectionReason::UnknownTenant`].
 pub fn admit_event(event: &Event, tenants: &TenantPolicy) -> Result<(), Rejection> {
     let envelope = event.envelope();
     let channel = envelope.channel.as_str();

@@ -23,7 +23,7 @@ impl Default for TenantPolicy {
     }
 }
 
-/// Stands in the envelope of an event that names no tenant where one is required. No event can name
+/// The tenant in the envelope of an event that names none where one is required. No event can name
 /// it: a tenant id of an event is never empty, and control characters are refused.
 const UNNAMED: &str = "?";
 

@@ -1,6 +1,9 @@
 //! Alerts: detections as people and other rules see them.
 //!
-//! An alert is itself an event, on topic `alerts.<rule id>`; [`Alert`] is what its `data` says.
+//! Owns the `data` of an alert. An alert is itself an event, on topic `alerts.<rule id>`; when one
+//! is raised is the engine's job.
+//! Invariant: what is written as an alert reads back as the same alert, since rules over alerts and
+//! incidents see it only through its event.
 
 use std::sync::Arc;
 

@@ -1,11 +1,11 @@
 //! CloudEvents 1.0 in JSON, both ways.
 //!
-//! Owns the mapping of design §5. A CloudEvent is brought into the same draft as a canonical event, so
-//! all checks are shared. Attributes without a canonical member (`subject`, `datacontenttype`,
+//! Owns the mapping of design §5. A CloudEvent is brought into the same draft as a canonical event,
+//! so all checks are shared. Attributes without a canonical member (`subject`, `datacontenttype`,
 //! `dataschema`, `data_base64`, `expirytime`, `partitionkey`, any extension) are unknown members of
-//! the event and survive. What CloudEvents has no form for (`metadata` but for the tenant, `filled`,
-//! tags, unknown members whose names or values no extension may have) travels in one extension,
-//! `larum`, whose string is a JSON object of it.
+//! the event and survive. What CloudEvents has no form for (`metadata` but for the tenant,
+//! `filled`, tags, unknown members whose names or values no extension may have) travels in one
+//! extension, `larum`, whose string is a JSON object of it.
 
 mod read;
 mod write;

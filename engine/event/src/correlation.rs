@@ -27,8 +27,8 @@ pub struct Correlation {
 }
 
 impl Correlation {
-    /// Where a step stands that the event of `envelope` has started: its parent is the event's step,
-    /// its root the event's. `None` when the event belongs to no step.
+    /// Where a step stands that the event of `envelope` has started: its parent is the event's
+    /// step, its root the event's. `None` when the event belongs to no step.
     pub fn child_of(envelope: &Envelope) -> Option<Self> {
         let parent = envelope.correlation_id.clone()?;
         let root = envelope

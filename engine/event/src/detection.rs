@@ -1,4 +1,9 @@
 //! What rules make of events and windows make of matches.
+//!
+//! Owns the data that goes from rules to windows and from windows to alerts; nothing here evaluates
+//! a rule.
+//! Invariant: a match and a detection hold all that their order depends on, so evaluation never
+//! depends on when a thread ran.
 
 use std::sync::Arc;
 
@@ -56,13 +61,15 @@ pub struct Match {
     pub sequence: Option<u64>,
     /// Where the event stands.
     pub place: EvaluationPlace,
-    /// How far its clock had come with this event; what lies before it, less the rule's lateness, is late.
+    /// How far its clock had come with this event; what lies before it, less the rule's lateness,
+    /// is late.
     pub watermark: Watermark,
     /// Whether its source joins: what would be late counts as soon as it still can.
     pub joins: bool,
     /// The event.
     pub event_id: EventId,
-    /// For rules with steps: bit `i` for step `i`, and [`Sequence::STOP`](crate::Sequence::STOP). 1 for others.
+    /// For rules with steps: bit `i` for step `i`, and [`Sequence::STOP`](crate::Sequence::STOP). 1
+    /// for others.
     pub steps: u32,
     /// What the rule's window measures or compares, in the order the rule names it.
     pub values: MatchValues,
@@ -80,7 +87,7 @@ impl MatchValues {
         Self(None)
     }
 
-    /// These.
+    /// Values in the order of their slots.
     pub fn new(values: Vec<Option<ScalarValue>>) -> Self {
         Self((!values.is_empty()).then(|| values.into()))
     }
@@ -101,7 +108,8 @@ impl MatchValues {
 pub struct Watermark {
     /// The time.
     pub time: Timestamp,
-    /// Among events of that time, the rank of the sequence: 0 for none, else one more than the sequence.
+    /// Among events of that time, the rank of the sequence: 0 for none, else one more than the
+    /// sequence.
     pub rank: u64,
 }
 
@@ -127,7 +135,8 @@ impl Watermark {
         Self { time, rank }
     }
 
-    /// The time at which an event counts that must not lie before this: its own, or the next there is.
+    /// The time at which an event counts that must not lie before this: its own, or the next there
+    /// is.
     pub fn clamp_event_time(self, time: Timestamp, sequence: Option<u64>) -> Timestamp {
         if Self::of_event(time, sequence) >= self {
             return time;
@@ -175,12 +184,13 @@ pub struct Detection {
     pub clock: u32,
     /// The group.
     pub key: GroupKey,
-    /// The event that its alert's id is made of; stays the same over all revisions. Usually the trigger; the opening event
-    /// of what did not come, the first event of a session.
+    /// The event that its alert's id is made of; stays the same over all revisions. Usually the
+    /// trigger; the opening event of what did not come, the first event of a session.
     pub anchor: EventId,
     /// What set it off.
     pub trigger: DetectionTrigger,
-    /// The alert's time: the trigger's, the deadline of what did not come, the end of a window that is decided then.
+    /// The alert's time: the trigger's, the deadline of what did not come, the end of a window that
+    /// is decided then.
     pub time: Timestamp,
     /// Where the event stands that made this revision; orders what a layer puts out.
     pub place: EvaluationPlace,
@@ -192,7 +202,8 @@ pub struct Detection {
     pub count: u64,
     /// What was measured, for windows that measure something else than a count.
     pub value: Option<Amount>,
-    /// How far off the value may be at most, as a part of it in thousandths; `None` for an exact one.
+    /// How far off the value may be at most, as a part of it in thousandths; `None` for an exact
+    /// one.
     pub error: Option<u16>,
     /// Time of the first match that counts.
     pub first: Timestamp,

@@ -1,7 +1,9 @@
 //! The event: its own canonical bytes and a parsed envelope.
 //!
-//! Owns what an event is; reading one from JSON is `json`'s job. An [`Event`] is immutable and cheap to
-//! clone, and its bytes never hold anything that its envelope contradicts: both are made together.
+//! Owns what an event is; reading one from JSON is `json`'s job. An [`Event`] is immutable and
+//! cheap to clone.
+//! Invariant: the bytes never hold anything that the envelope contradicts, because both are made
+//! together.
 
 use std::fmt;
 use std::str::FromStr;
@@ -99,7 +101,7 @@ pub struct Envelope {
     pub correlation_id: Option<CorrelationId>,
     /// Where that step stands.
     pub correlation: Option<Correlation>,
-    /// The event or alert that made somebody send this one.
+    /// The event or alert that caused this one to be sent.
     pub causation_id: Option<EventId>,
     /// What the door filled in.
     pub filled: FilledMembers,

@@ -1,12 +1,11 @@
 //! Reading fields of an event in place, by path.
 //!
-//! Owns finding values in the canonical bytes. No JSON tree is built: one pass over the bytes finds
-//! every path of a [`FieldSet`], and what it finds borrows from the event. A value that no path leads
-//! to is skipped unread.
-//!
-//! A path is a dot-separated list of object members from the top: `type`, `metadata.user`,
+//! Owns finding values in the canonical bytes; what a value means is left to those who ask. A path
+//! is a dot-separated list of object members from the top: `type`, `metadata.user`,
 //! `data.process.pid`. Arrays are not entered. Where a member's own name holds a dot, as in
 //! `{"a.b": 1}`, the path `a.b` finds it too; where both forms are there, the nested one wins.
+//! Invariant: no JSON tree is built. One pass over the bytes finds every path of a [`FieldSet`],
+//! what it finds borrows from the event, and a value that no path leads to is skipped unread.
 
 mod path_values;
 mod scan;
@@ -18,7 +17,7 @@ pub(crate) use path_values::{PathValue, any_scalar_matches};
 use scan::CanonicalScanner;
 pub(crate) use scan::decode_string;
 
-/// The paths that somebody reads, each with a slot.
+/// The paths that are read, each with a slot.
 #[derive(Debug, Clone, Default)]
 pub struct FieldSet {
     paths: Vec<String>,
@@ -100,7 +99,8 @@ impl FieldSet {
         found
     }
 
-    /// As [`FieldSet::read_values`], into `found`, whose former content is dropped and whose memory is kept.
+    /// As [`FieldSet::read_values`], into `found`, whose former content is dropped and whose memory
+    /// is kept.
     pub fn read_values_into<'e>(&self, event: &'e Event, found: &mut Vec<Option<FieldValue<'e>>>) {
         found.clear();
         found.resize_with(self.paths.len(), || None);
@@ -171,7 +171,8 @@ fn read_value<'e>(
 }
 
 impl Event {
-    /// The value at one path; `None` where it is missing. For several paths a [`FieldSet`] is faster.
+    /// The value at one path; `None` where it is missing. For several paths a [`FieldSet`] is
+    /// faster.
     pub fn field(&self, path: &str) -> Option<FieldValue<'_>> {
         let mut one = FieldSet::default();
         let slot = one.intern_path(path);

@@ -1,8 +1,8 @@
 //! The canonical JSON of an event: reading, checking, writing.
 //!
-//! Bytes from outside go through `check` (is it JSON an event may be made of), become a `draft` (which
-//! member is where), and `read` makes the event of it, whose line `write` writes. Other JSON forms,
-//! such as CloudEvents, make a draft of their own and share the rest.
+//! Bytes from outside go through `check` (is it JSON an event may be made of), become a `draft`
+//! (which member is where), and `read` makes the event of it, whose line `write` writes. Other JSON
+//! forms, such as CloudEvents, make a draft of their own and share the rest.
 
 pub(crate) mod check;
 pub(crate) mod draft;
@@ -41,7 +41,8 @@ impl Event {
     /// A member that is null counts as left out, except for `data`.
     ///
     /// # Errors
-    /// The input is rejected for the first of the reasons of [`crate::RejectionReason`] that applies.
+    /// The input is rejected for the first of the reasons of [`crate::RejectionReason`] that
+    /// applies.
     pub fn parse(bytes: &[u8], fill: &EventDefaults<'_>) -> Result<Self, Rejection> {
         let text = check::check_bytes(bytes)?;
         check::check_object(text)?;
@@ -56,7 +57,7 @@ impl Event {
         read::build_event(draft, Some(fill))
     }
 
-    /// Reads one event that was written by [`Event::write_json`].
+    /// Reads one event that was written by [`Event::json`].
     ///
     /// # Errors
     /// Anything else is rejected, whatever is wrong with it, and an event in another form too.

@@ -1,8 +1,11 @@
 //! Group keys: what keeps the counts of one user apart from those of another.
 //!
-//! Keys are typed and case-sensitive: `1` and `"1"` differ, `""` is a value (design §7). An event in
-//! which a member of the key is missing, null, an array or an object is not grouped at all; that is
-//! decided where the key is read, so a key that exists is complete.
+//! Owns the keys, their bytes and the shard they belong to. Which events have no key is decided
+//! where the key is read, not here: a missing, null, array or object member means that the event is
+//! not grouped.
+//! Invariant: a key that exists is complete and typed: `1` and `"1"` differ, `""` is a value
+//! (design §7). Its bytes and its shard are the same on every machine and in every build, since
+//! checkpoints hold them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -128,6 +131,7 @@ impl GroupKey {
                     let (length, rest) = rest.split_first_chunk()?;
                     let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
                     let (text, rest) = rest.split_at_checked(length)?;
+                    // Bytes come from files, which may be damaged.
                     let text = std::str::from_utf8(text).ok()?;
                     (ScalarValue::Str(text.into()), rest)
                 }

@@ -1,9 +1,9 @@
 //! What flows through Larum.
 //!
 //! This crate is the vocabulary of every other one: the [`Event`] and its envelope, [`Topic`]s and
-//! [`TopicPattern`]s, [`Severity`], the [`Match`] a rule makes of an event, the [`Detection`] a window
-//! makes of matches, the [`Alert`] an engine makes of a detection, and the [`Record`] the log holds.
-//! It knows no actor, no clock and no I/O, and imports nothing else of ours.
+//! [`TopicPattern`]s, [`Severity`], the [`Match`] a rule makes of an event, the [`Detection`] a
+//! window makes of matches, the [`Alert`] an engine makes of a detection, and the [`Record`] the
+//! log holds. It knows no actor, no clock and no I/O, and imports nothing else of ours.
 
 pub mod limits;
 
@@ -26,6 +26,10 @@ mod json;
 
 mod cloudevents;
 
+mod nearest;
+
+pub mod toml_file;
+
 pub mod decode;
 
 mod fields;
@@ -40,7 +44,7 @@ mod policy;
 
 mod rejection;
 
-mod value;
+pub mod value;
 
 mod key;
 
@@ -69,6 +73,7 @@ pub use monotonic::MonotonicTime;
 pub use names::{
     Channel, CorrelationId, EventId, EventType, InvalidName, RuleId, Source, TenantId,
 };
+pub use nearest::{did_you_mean, find_nearest};
 pub use pattern::{InvalidPattern, TopicPattern};
 pub use policy::{InvalidSeverityPolicy, SeverityPolicy};
 pub use query_form::{FormQuery, QueryForm};
@@ -81,9 +86,9 @@ pub use severity::{InvalidSeverity, Severity};
 pub use time::{InvalidSpan, InvalidTimestamp, Span, Timestamp};
 pub use topic::{InvalidTopic, Topic};
 pub use tree_lookup::{TreeLookup, TreeNodeView, VisitControl, VisitOutcome};
-pub use value::FieldValue;
+pub use value::{Comparison, FieldValue};
 pub use window::{
     Aggregate, Amount, Bound, Bounds, DecisionTime, FiringPolicy, InvalidAmount, InvalidBounds,
     InvalidFiringPolicy, Join, MeasureInput, Scripted, Sequence, Step, StepOccurrence,
-    WindowComparison, WindowExtent, WindowMeasure, WindowSpec,
+    WindowExtent, WindowMeasure, WindowSpec,
 };

@@ -1,7 +1,10 @@
-//! Every limit of the engine, in one place, with its unit last in its name.
+//! Limits that several crates share, with the unit last in each name; others are where they apply.
 //!
-//! These are the defaults of design §12. What a deployment may change is read from its
-//! configuration; what it may not (because stored data depends on it) is used from here directly.
+//! Owns the defaults that more than one crate uses or that stored data depends on. A limit that
+//! belongs to one algorithm is a constant beside it and not here. What a deployment may change is
+//! read from its configuration; the rest is used from here directly.
+//! Invariant: whatever grows with the input has a limit, here or there, so no input makes memory
+//! grow without bound.
 
 /// Largest event accepted, canonical or foreign, in bytes (2-26).
 pub const EVENT_BYTES: usize = 1024 * 1024;
@@ -32,7 +35,8 @@ pub const DATA_VERSION_BYTES: usize = 64;
 /// Longest `traceparent` in bytes; W3C's first version has 55.
 pub const TRACEPARENT_BYTES: usize = 256;
 
-/// Most alerts that may stand in one chain of causes, loops through outside handlers included (4-12).
+/// Most alerts that may stand in one chain of causes, loops through outside handlers included
+/// (4-12).
 pub const DERIVED_DEPTH: u8 = 8;
 /// First and last events kept as the evidence of an alert; the true total is kept beside them.
 pub const EVIDENCE_EACH_END: usize = 50;
@@ -66,13 +70,14 @@ pub const DISTINCT_EXACT: usize = 4_096;
 pub const SCRIPT_STATE_BYTES: usize = 4_096;
 /// Most timers of a script that go off after one event of a key before the next one comes.
 pub const SCRIPT_TIMERS: u32 = 1_000;
-/// Most events of one key that wait for the watermark; beyond it the oldest is settled before its time, counted.
+/// Most events of one key that wait for the watermark; beyond it the oldest is settled before its
+/// time, counted.
 pub const PENDING_PER_KEY: usize = 10_000;
-/// Most tenants whose clocks are followed; beyond it those idle longest start anew.
+/// Most tenants whose clocks are followed; beyond it those idle longest start again.
 pub const TENANTS: usize = 10_000;
 /// A source that said nothing for this long does not hold back time any more, in seconds.
 pub const SILENT_SECONDS: u32 = 5;
-/// Most sources whose clocks are followed per tenant; beyond it those furthest behind start anew.
+/// Most sources whose clocks are followed per tenant; beyond it those furthest behind start again.
 pub const SOURCES_PER_TENANT: usize = 100_000;
 
 /// Most nodes of one correlation tree.
@@ -89,7 +94,8 @@ pub const ANCESTORS: usize = 256;
 pub const TREE_PAGE_MOST: usize = 10_000;
 /// Nodes of a page of a tree when no number is asked for.
 pub const TREE_PAGE_DEFAULT: usize = 1_000;
-/// Most events of which a tree is grown again from the log for one question; beyond it the latest are left out.
+/// Most events of which a tree is grown again from the log for one question; beyond it the latest
+/// are left out.
 pub const REBUILT_TREE_EVENTS: usize = 200_000;
 /// Most changes of a watched tree that wait for one who watches it.
 pub const TREE_UPDATES: usize = 1_000;
@@ -101,11 +107,11 @@ pub const TREES_PER_ENTITY: usize = 1_000;
 pub const INCIDENTS_PER_TENANT: usize = 100_000;
 /// Most alerts listed in one incident; beyond it they are counted.
 pub const ALERTS_PER_INCIDENT: usize = 10_000;
-/// Most alerts, names, entities and trees of all incidents of a tenant; beyond it the incident changed longest ago
-/// goes.
+/// Most alerts, names, entities and trees of all incidents of a tenant; beyond it the incident
+/// changed longest ago goes.
 pub const INCIDENT_ENTRIES_PER_TENANT: usize = 2_000_000;
-/// Most shared nodes, trees that touch them and stretches of time in which they do, per tenant; beyond it the node
-/// touched longest ago goes.
+/// Most shared nodes, trees that touch them and stretches of time in which they do, per tenant;
+/// beyond it the node touched longest ago goes.
 pub const TOUCHES_PER_TENANT: usize = 1_000_000;
 /// Most of an alert's message that an incident keeps, in bytes.
 pub const MESSAGE_BYTES: usize = 1_024;

@@ -1,8 +1,9 @@
 //! Declared links: how plain data says what belongs to what.
 //!
-//! A [`LinkSet`] is what link files say, as plain data. Events that know nothing of workflows become nodes of
-//! trees through it: a process by its GUID under its parent's, a logon session by host and logon id. Reading
-//! the fields of an event by it is the trees' job; writing it in rule files is the rules'.
+//! A [`LinkSet`] is what link files say, as plain data. Events that know nothing of workflows
+//! become nodes of trees through it: a process by its GUID under its parent's, a logon session by
+//! host and logon id. Reading the fields of an event by it is the trees' job; writing it in rule
+//! files is the rules'.
 
 use std::sync::Arc;
 
@@ -30,17 +31,18 @@ pub struct LinkSpec {
     pub version: u64,
     /// Topic patterns; empty for every topic.
     pub on: Vec<Arc<str>>,
-    /// Parts of every id, of the node's own, its parent's and its aliases; an event that lacks one is passed over.
+    /// Parts of every id, of the node's own, its parent's and its aliases; an event that lacks one
+    /// is passed over.
     pub scope: Vec<LinkPart>,
     /// Ways to name the node; the first all of whose parts are there counts.
     pub id: Vec<Vec<LinkPart>>,
     /// Ways to name its parent, a node of the same kind.
     pub parent: Vec<Vec<LinkPart>>,
-    /// By what else the node is known for a while, such as a process id, which is used again later. Events
-    /// that begin it say so; it holds until another node begins with it.
+    /// By what else the node is known for a while, such as a process id, which is used again later.
+    /// Events that begin it say so; it holds until another node begins with it.
     pub alias: Vec<LinkPart>,
-    /// The alias of its parent, for a parent that is never seen under the id that [`LinkSpec::parent`] gives, or
-    /// for data without such ids.
+    /// The alias of its parent, for a parent that is never seen under the id that
+    /// [`LinkSpec::parent`] gives, or for data without such ids.
     pub parent_alias: Vec<LinkPart>,
     /// Topic patterns of events with which a node begins; empty for those that name a parent.
     pub begins: Vec<Arc<str>>,
@@ -74,8 +76,8 @@ pub enum PartForm {
     Number,
     /// Without the domain: `SHIRE\eve` and `eve@shire.com` are `eve`.
     Account,
-    /// The SHA-256 in it, in lower case, be it all of it or one of several hashes, as in `MD5=..,SHA256=..`; a
-    /// text without one is as good as none.
+    /// The SHA-256 in it, in lower case, be it all of it or one of several hashes, as in
+    /// `MD5=..,SHA256=..`; a text without one is as good as none.
     Sha256,
 }
 
@@ -84,7 +86,8 @@ pub enum PartForm {
 pub struct IncidentJoin {
     /// Only trees that touch the node within this of each other.
     pub within: Span,
-    /// Only as long as no more trees than this touch it: what everybody shares ties nobody together.
+    /// Only as long as no more trees than this touch it: what everybody shares ties nobody
+    /// together.
     pub most: u32,
 }
 

@@ -1,4 +1,4 @@
-//! A clock that never goes back, whoever's it is.
+//! Points on a clock that never goes back.
 
 use serde::{Deserialize, Serialize};
 

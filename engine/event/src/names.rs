@@ -1,8 +1,9 @@
 //! The names that events carry, each a checked string of its own type.
 //!
-//! A name is cheap to clone and compares by its bytes. The constructors check length and
-//! characters, so a name that exists is a valid one. Control characters are refused everywhere: a
-//! name is printed in logs and terminals (4-27).
+//! Owns length and characters of each name. Whether a name is known (a tenant, a channel) is not
+//! checked here. A name is cheap to clone and compares by its bytes.
+//! Invariant: a name that exists is valid. Control characters are refused everywhere, because names
+//! are printed in logs and terminals (4-27).
 
 use std::borrow::Borrow;
 use std::fmt;

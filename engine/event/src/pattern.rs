@@ -1,8 +1,10 @@
 //! Patterns over topics, with MQTT's wildcards.
 //!
-//! `+` stands for exactly one segment, `#` for zero or more and only at the end (2-09, 2-10, X1).
-//! `*` and `>`, the wildcards of other systems, are refused with a hint (X3). A leading wildcard
-//! does not match the engine's own `$sys` channel.
+//! Owns the syntax and the matching: `+` is exactly one segment, `#` is zero or more and only at
+//! the end (2-09, 2-10, X1). `*` and `>`, the wildcards of other systems, are refused with a hint
+//! (X3). Who subscribes with a pattern is not known here.
+//! Invariant: a leading wildcard never matches the engine's own `$sys` channel, so that a
+//! subscription to everything does not see the engine's events about itself.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,11 +1,11 @@
 //! What kind of thing an event type is and how bad it is, from a file (0-33, 3-03).
 //!
 //! Owns the severity of events that name none themselves. The policy that ships is
-//! `policy/default.toml`; a deployment's own file replaces it as a whole.
-//!
-//! A class is named by an event type or its last segments, because services put their own name in
-//! front of what the map calls `login` or `data.access`: `login` stands for `auth.login` too. The
-//! longest name that fits wins, then the first pattern that fits, then `unknown`.
+//! `policy/default.toml`; a deployment's own file replaces it as a whole. A class is named by an
+//! event type or its last segments, because services put their own name in front of what the map
+//! calls `login` or `data.access`: `login` is also the class of `auth.login`.
+//! Invariant: the longest name that fits wins, then the first pattern that fits, then `unknown`.
+//! Every type has exactly one class, whatever the order of names in the file.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use crate::pattern::TopicPattern;
 use crate::severity::Severity;
+use crate::toml_file::TomlPlace;
 use crate::topic::Topic;
 
 const DEFAULT_POLICY: &str = include_str!("../policy/default.toml");
@@ -66,14 +67,10 @@ struct ClassEntry {
 
 impl InvalidSeverityPolicy {
     fn at_offset(text: &str, offset: usize, detail: impl Into<String>) -> Self {
-        let before = text.get(..offset).unwrap_or(text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let TomlPlace { line, column } = TomlPlace::at_offset(text, offset);
         Self {
-            line: before.matches('\n').count() + 1,
-            column: before
-                .get(line_start..)
-                .map_or(0, |line| line.chars().count())
-                + 1,
+            line,
+            column,
             detail: detail.into(),
         }
     }
@@ -83,8 +80,8 @@ impl SeverityPolicy {
     /// Reads a policy file.
     ///
     /// # Errors
-    /// Unknown keys and words, types that no event can have, and a type that stands twice, each with
-    /// its place.
+    /// Unknown keys and words, types that no event can have, and a type that stands twice, each
+    /// with its place.
     pub fn from_toml(text: &str) -> Result<Self, InvalidSeverityPolicy> {
         let file: PolicyFile = toml::from_str(text).map_err(|error| {
             let offset = error.span().map_or(0, |span| span.start);

@@ -1,7 +1,10 @@
-//! What the log holds.
+//! The records of the log.
 //!
-//! The log is the only input (design §1): everything that evaluation depends on is one of these
-//! records, and what evaluation puts out goes back as others of them.
+//! Owns what a record can be. How records are stored is the log's job, what follows from them the
+//! engine's.
+//! Invariant: the log is the only input (design §1). Everything that evaluation depends on is one
+//! of these records, and what evaluation puts out goes back as others of them, so a replay gives
+//! the same result.
 
 use std::fmt;
 
@@ -101,7 +104,8 @@ pub struct RuleSetActivation {
     pub max_lag: Span,
     /// Most live keys of one rule and tenant.
     pub keys_per_rule: u64,
-    /// How far behind the watermark an event may come and still count, for rules that say nothing themselves.
+    /// How far behind the watermark an event may come and still count, for rules that say nothing
+    /// themselves.
     pub lateness: Span,
 }
 

@@ -1,6 +1,6 @@
 //! Why an input did not become an event.
 //!
-//! Bad input is a value, not a failure: a door hands a [`Rejection`] back to whoever sent the
+//! Bad input is a value, not a failure: a door hands a [`Rejection`] back to the client that sent the
 //! input, counts it by [`RejectionReason`], and goes on with the next one.
 
 use std::fmt;

@@ -1,13 +1,12 @@
 //! Searches: what people ask of stored events, in one line.
 //!
-//! `type:auth.* user:eve severity>=high last:24h` reads as a [`EventSearch`], which is plain data ([`SearchNode`]) that
-//! prints as text again and tells of an event whether it is one of those that were asked for. The language is told
-//! in `docs/search.md`. Nothing here reads a clock: `now` is passed in.
+//! `type:auth.* user:eve severity>=high last:24h` reads as a [`EventSearch`], which is plain data
+//! ([`SearchNode`]) that prints as text again and says of an event whether it is one of those that
+//! were asked for. The language is told in `docs/search.md`. Nothing here reads a clock: `now` is
+//! passed in.
 
 mod error;
 mod field;
-mod glob;
-mod network;
 mod node;
 mod number;
 mod parse;
@@ -21,16 +20,14 @@ use std::fmt;
 
 pub use error::InvalidSearch;
 pub use field::SearchField;
-pub use glob::SearchGlob;
-pub use network::SearchNetwork;
 pub use node::{RangeLimit, RangeLimits, RangeValue, SearchNode, SearchTerm, ValueCondition};
-pub use number::SearchNumber;
 pub use term_test::TermTest;
 pub use time_period::TimePeriod;
 
 use self::plan::SearchPlan;
 use crate::event::Event;
 use crate::time::Timestamp;
+use crate::value::GlobPattern;
 
 /// What is asked of events.
 #[derive(Clone)]
@@ -41,7 +38,8 @@ pub struct EventSearch {
 }
 
 impl EventSearch {
-    /// Reads a search; times such as `last:24h` count from `now`. An empty text asks for every event.
+    /// Reads a search; times such as `last:24h` count from `now`. An empty text asks for every
+    /// event.
     ///
     /// # Errors
     /// The text is none, or larger than [`crate::limits`] allow.
@@ -61,7 +59,7 @@ impl EventSearch {
     pub fn for_field(name: &str, value: &str, now: Timestamp) -> Result<Self, InvalidSearch> {
         let name = name.replace('\\', "\\\\").replace('"', "\\\"");
         Self::parse(
-            &format!("\"{name}\":\"{}\"", SearchGlob::from_literal(value)),
+            &format!("\"{name}\":\"{}\"", GlobPattern::from_literal(value)),
             now,
         )
     }
@@ -109,8 +107,8 @@ impl EventSearch {
         self.matches_json(event.json())
     }
 
-    /// Whether the event whose canonical text is `json` is asked for. Other texts never panic; what is
-    /// answered of them means nothing.
+    /// Whether the event whose canonical text is `json` is asked for. Other texts never panic; what
+    /// is answered of them means nothing.
     pub fn matches_json(&self, json: &str) -> bool {
         self.plan.matches_json(json)
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The levels, mildest first.
 ///
-/// The log and checkpoints hold the numbers, so a level keeps its number for good.
+/// The log and checkpoints store the numbers, so they never change; texts and JSON hold the words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Severity {
     /// For the record.
@@ -41,15 +41,15 @@ impl Severity {
         Self::Critical,
     ];
 
-    /// Its number in the log and in checkpoints.
+    /// The number that the log and checkpoints store.
     pub const fn number(self) -> u8 {
         self as u8
     }
 
-    /// The level with a number; `None` where no level has it.
+    /// The level that the log stores as `number`.
     pub fn from_number(number: i64) -> Option<Self> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|level| i64::from(level.number()) == number)
+        let index = usize::try_from(number).ok()?;
+        Self::ALL.get(index).copied()
     }
 
     /// The words of all levels with `conjunction` before the last: `info, low, .. or critical`.
@@ -76,7 +76,7 @@ impl Severity {
 impl FromStr for Severity {
     type Err = InvalidSeverity;
 
-    /// Reads a level's word in any case, and the words of other systems: `debug` and
+    /// Reads a level's word, ignoring case, and the words of other systems: `debug` and
     /// `informational` mean info, `warn` and `warning` medium, `error` high (design §5).
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.to_ascii_lowercase().as_str() {
@@ -117,20 +117,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_log_keeps_the_numbers_that_it_has_always_had() {
-        let numbers = Severity::ALL.map(|level| (level.number(), level.as_str()));
-        assert!(numbers.starts_with(&[
-            (0, "info"),
-            (1, "low"),
-            (2, "medium"),
-            (3, "high"),
-            (4, "critical"),
-        ]));
-        assert!(Severity::ALL.is_sorted());
+    fn the_numbers_of_levels_are_those_in_every_log() {
+        let numbers = Severity::ALL.map(|level| (level.as_str(), level.number()));
+        let stored = [
+            ("info", 0),
+            ("low", 1),
+            ("medium", 2),
+            ("high", 3),
+            ("critical", 4),
+        ];
+        assert!(numbers.starts_with(&stored));
         for level in Severity::ALL {
             assert_eq!(Severity::from_number(level.number().into()), Some(level));
+            assert_eq!(serde_json::to_value(level).unwrap(), level.as_str());
         }
-        assert_eq!(Severity::from_number(Severity::ALL.len() as i64), None);
+        let beyond = Severity::ALL.len() as i64;
+        assert_eq!(Severity::from_number(beyond), None);
         assert_eq!(Severity::from_number(-1), None);
     }
 

@@ -1,6 +1,9 @@
 //! Event time and lengths of time, both in nanoseconds.
 //!
-//! A [`Timestamp`] is what an event says about when it happened. Nothing here reads a clock.
+//! Owns reading, writing and adding times. A [`Timestamp`] is what an event says about when it
+//! happened.
+//! Invariant: nothing here reads a clock, and arithmetic saturates at both ends of time instead of
+//! wrapping, so a wrong time never turns into an early one.
 
 use std::fmt;
 use std::str::FromStr;
@@ -151,7 +154,8 @@ pub struct InvalidSpan {
     pub text: String,
 }
 
-/// Units in the order in which they may follow each other; `ms` before `m` so that it is seen first.
+/// Units in the order in which they may follow each other; `ms` before `m` so that it is seen
+/// first.
 const UNITS: [(&str, i64); 8] = [
     ("ns", 1),
     ("us", 1_000),
@@ -177,7 +181,7 @@ impl Span {
         Self(seconds as i64 * NANOS_PER_SECOND)
     }
 
-    /// Nanoseconds.
+    /// The length in nanoseconds.
     pub const fn as_nanos(self) -> i64 {
         self.0
     }
@@ -228,7 +232,7 @@ impl FromStr for Span {
 }
 
 impl fmt::Display for Span {
-    /// The shortest form that [`Span::parse_search`] reads back: `5m`, `1h30m`, `0s`.
+    /// The shortest form that [`Span::parse`] reads back: `5m`, `1h30m`, `0s`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rest = self.0;
         if rest == 0 {

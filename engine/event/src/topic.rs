@@ -1,7 +1,9 @@
-//! Topics: where an event stands in the hierarchy that subscriptions and rules are written over.
+//! Topics: the hierarchy that subscriptions and rules are written over.
 //!
-//! A topic is the event's channel, a dot, and its type in lower case (design §5). Patterns over
-//! topics are in [`crate::TopicPattern`].
+//! Owns the characters, the length and the depth of a topic; [`crate::TopicPattern`] owns the
+//! wildcards.
+//! Invariant: a topic is the event's channel, a dot, and its type in lower case (design §5), so two
+//! events whose types differ only in case are on one topic.
 
 use std::fmt;
 use std::sync::Arc;
@@ -119,6 +121,7 @@ pub(crate) fn check_segment(whole: &str, segment: &str) -> Result<(), InvalidTop
     for character in segment.chars() {
         match character {
             'a'..='z' | '0'..='9' | '_' | '-' => {}
+            // Told apart from other characters: who writes them meant a pattern.
             '*' | '>' | '+' | '#' => {
                 return Err(InvalidTopic::Wildcard {
                     topic: shorten_text(whole),

@@ -1,7 +1,7 @@
 //! What rules may ask of correlation trees.
 //!
-//! The trees answer, rules ask; neither knows the other. Answers are those of the tree as it stood with the
-//! event at a log position, so a replay gives the same ones.
+//! The trees answer, rules ask; neither knows the other. Answers are those of the tree as it stood
+//! with the event at a log position, so a replay gives the same ones.
 
 use std::sync::Arc;
 
@@ -14,7 +14,8 @@ pub trait TreeLookup: Send + Sync {
     /// The id of the root over the event; `None` for an event of no tree.
     fn root_id(&self, event: &Event, at: Position) -> Option<Arc<str>>;
 
-    /// Shows the node of the event and those above it, nearest first, until `visit` says that it has seen enough.
+    /// Shows the node of the event and those above it, nearest first, until `visit` says that it
+    /// has seen enough.
     fn visit_ancestors(
         &self,
         event: &Event,

@@ -1,23 +1,24 @@
-//! One value of an event, seen in place.
+//! The values that events hold and questions name, each kind once: numbers, networks, texts,
+//! patterns.
+//!
+//! Rules, Sigma rules, searches and decoders read and compare values with these types, so that the
+//! same question has the same answer wherever it is asked.
 
-use std::borrow::Cow;
+mod comparison;
 
-/// A JSON value that borrows from the event's bytes. Arrays and objects stay unread text: what is
-/// needed of them is looked up by a longer path.
-#[derive(Debug, Clone, PartialEq)]
-pub enum FieldValue<'a> {
-    /// `null`.
-    Null,
-    /// `true` or `false`.
-    Bool(bool),
-    /// A whole number that fits 64 bits with a sign.
-    Int(i64),
-    /// Any other number.
-    Float(f64),
-    /// A string; borrowed unless it holds escapes.
-    Str(Cow<'a, str>),
-    /// The text of an array.
-    Array(&'a str),
-    /// The text of an object.
-    Object(&'a str),
-}
+mod number;
+
+mod network;
+
+mod text_case;
+
+mod glob;
+
+mod field_value;
+
+pub use comparison::Comparison;
+pub use field_value::FieldValue;
+pub use glob::{GlobMatcher, GlobPart, GlobPattern};
+pub use network::{InvalidNetwork, Network};
+pub use number::Number;
+pub use text_case::{CaseSensitivity, fold_case, fold_char, fold_into};

@@ -12,7 +12,7 @@ mod spec;
 
 mod display;
 
-pub use bounds::{Amount, Bound, Bounds, InvalidAmount, InvalidBounds, WindowComparison};
+pub use bounds::{Amount, Bound, Bounds, InvalidAmount, InvalidBounds};
 pub use measure::{MeasureInput, WindowMeasure};
 pub use policy::{FiringPolicy, InvalidFiringPolicy};
 pub use sequence::{Join, Sequence, Step, StepOccurrence};

@@ -1,6 +1,7 @@
 //! Measures appending and reading on the disk of a folder, beside the disk's own pace.
 //!
-//! `cargo run --release -p larum-log --example append -- [FOLDER [BATCHES [EVENTS_PER_BATCH [EVENTS_PER_SECOND]]]]`
+//! `cargo run --release -p larum-log --example append -- [FOLDER [BATCHES [EVENTS_PER_BATCH
+//! [EVENTS_PER_SECOND]]]]`
 
 #![expect(
     clippy::disallowed_methods,

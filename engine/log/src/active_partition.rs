@@ -38,12 +38,14 @@ impl ActivePartition {
             PartitionState::Unsealed(tail) => Arc::clone(tail),
             PartitionState::Sealed(_) => Arc::default(),
         };
+        // Counters are not stored: after a crash they could disagree with the rows.
         let read = || -> Result<_, PathlessError> {
             let (records, bytes): (i64, i64) = connection.query_row(
                 "SELECT count(*), coalesce(sum(octet_length(body)), 0) FROM records",
                 [],
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )?;
+            // The day of a partition is that of its first event, so a restart must not move it.
             let arrived: Option<i64> = connection
                 .query_row(
                     "SELECT arrived FROM records WHERE arrived IS NOT NULL ORDER BY position LIMIT 1",
@@ -100,7 +102,8 @@ impl ActivePartition {
 
     /// About how many pages the last transaction put into the write-ahead log.
     pub(crate) fn last_commit_pages(&self) -> u64 {
-        // The last leaf of the table is written again, and so are a page of the index and the one above.
+        // The last leaf of the table is written again, and so are a page of the index and the one
+        // above.
         3 + self.last_bytes / schema::PAGE_BYTES
     }
 }

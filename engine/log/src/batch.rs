@@ -1,4 +1,9 @@
 //! What one transaction is going to write, and what each caller is told.
+//!
+//! Owns the checks of a batch against the head and against itself. The rows are written by
+//! `insert`, the transaction is `writer`'s.
+//! Invariant: positions are dense and in the order of the calls, and each piece is done whole or
+//! not at all.
 
 use std::collections::HashMap;
 
@@ -112,6 +117,7 @@ impl WriteBatch {
     ) -> Result<AppendOutcome, LogError> {
         let identity = EventIdentity::from_envelope(event.envelope());
         let content = event.content_hash();
+        // The batch first: what it holds is not in the log yet, and costs no look at the disk.
         let seen = match self.new.get(&identity) {
             Some(seen) => Some(*seen),
             None => first_in_log(identity)?,

@@ -1,9 +1,9 @@
 //! Tells quickly that a sealed partition does not hold an id.
 //!
-//! A blocked Bloom filter: each number sets eight bits of one block of 64 bytes, so a question costs one
-//! cache line. With 16 bits per number about one question in a thousand is answered with a false
-//! "perhaps"; a "no" is always right. It spares nearly every new event the look into every sealed
-//! partition, whatever their number.
+//! A blocked Bloom filter: each number sets eight bits of one block of 64 bytes, so a question
+//! costs one cache line. With 16 bits per number about one question in a thousand is answered with
+//! a false "perhaps"; a "no" is always right. It spares nearly every new event the look into every
+//! sealed partition, whatever their number.
 
 /// Which numbers a partition may hold.
 #[derive(Debug, Clone)]
@@ -89,10 +89,10 @@ impl BloomFilter {
 
 /// The finisher of `splitmix64`: every bit of the input moves about half of the output's.
 fn mix_bits(number: u64) -> u64 {
-    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ (number >> 31)
+    let stepped = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let once = (stepped ^ (stepped >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let twice = (once ^ (once >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    twice ^ (twice >> 31)
 }
 
 #[cfg(test)]

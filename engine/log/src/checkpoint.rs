@@ -1,23 +1,23 @@
-//! Checkpoints: the state of windows and trees as of a position, so that recovery reads a short piece of
-//! the log and not all of it.
+//! Checkpoints: the state of windows and trees as of a position, so that recovery reads a short
+//! piece of the log and not all of it.
 //!
-//! They stand in a file of their own and can always be made again from the log. So a damaged one is
-//! reported and passed over, and a damaged file is moved away. Invariant: what is handed out has the
-//! bytes that were saved, by their hash.
+//! Owns `checkpoints.db`; what the parts mean is not known here. Checkpoints can always be made
+//! again from the log, so a damaged one is reported and passed over, and a damaged file is moved
+//! away.
+//! Invariant: what is handed out has the bytes that were saved, by their hash.
 
 use std::path::{Path, PathBuf};
 
 use larum_event::Position;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
 
 use crate::error::LogError;
+use crate::formats::{self, FileFormats};
 use crate::partition::{companion_path, write_error};
 use crate::schema;
 
 /// How many checkpoints are kept.
 const CHECKPOINTS_KEPT: i64 = 3;
-
-const FORMAT: i32 = 1;
 
 const TABLES: &str = "
     CREATE TABLE checkpoints (
@@ -118,21 +118,23 @@ impl CheckpointStore {
         if path.exists() {
             match open_connection(&path) {
                 Ok(connection) => return Ok(Self { path, connection }),
-                Err(error) if is_damage(&error) => quarantine_file(&path, &error)?,
+                Err(error) if error.is_damage() => quarantine_file(&path, &error)?,
                 Err(error) => return Err(error),
             }
         }
-        create_file(&path, FORMAT, |file| file.execute_batch(TABLES))?;
+        create_file(&path, formats::CHECKPOINTS, |file| {
+            file.execute_batch(TABLES)
+        })?;
         let connection = open_connection(&path)?;
         Ok(Self { path, connection })
     }
 
-    /// Saves a checkpoint and keeps it with the two before. A part with the same bytes as one that is kept
-    /// already is not written again.
+    /// Saves a checkpoint and keeps it with the two before. A part with the same bytes as one that
+    /// is kept already is not written again.
     ///
     /// # Errors
-    /// The disk is full or fails, or a part that should be kept is not there; the checkpoints before are still
-    /// there then.
+    /// The disk is full or fails, or a part that should be kept is not there; the checkpoints
+    /// before are still there then.
     pub fn save(&mut self, checkpoint: &NewCheckpoint) -> Result<(), LogError> {
         let error = match self.write_checkpoint(checkpoint) {
             Ok(()) => return Ok(()),
@@ -143,14 +145,16 @@ impl CheckpointStore {
                 write_error("save a checkpoint in", &self.path)(source)
             }
         };
-        if !is_damage(&error) {
+        if !error.is_damage() {
             return Err(error);
         }
         // Nothing in a file that SQLite cannot read is of use any more.
         self.connection =
             Connection::open_in_memory().map_err(LogError::sqlite("let go of", &self.path))?;
         quarantine_file(&self.path, &error)?;
-        create_file(&self.path, FORMAT, |file| file.execute_batch(TABLES))?;
+        create_file(&self.path, formats::CHECKPOINTS, |file| {
+            file.execute_batch(TABLES)
+        })?;
         self.connection = open_connection(&self.path)?;
         self.write_checkpoint(checkpoint)
             .map_err(|error| match error {
@@ -183,6 +187,7 @@ impl CheckpointStore {
             ),
         )?;
         let id = transaction.last_insert_rowid();
+        // A part is stored once, however many checkpoints have it: most do not change in between.
         for (number, ((name, part), hash)) in checkpoint.parts.iter().zip(&hashes).enumerate() {
             if !write_part(&transaction, hash, part)? {
                 return Err(CheckpointSaveError::Missing { part: name.clone() });
@@ -193,6 +198,7 @@ impl CheckpointStore {
                 )?
                 .execute((id, number as i64, name, hash.as_bytes()))?;
         }
+        // Pieces go with their checkpoint, so only then is it known which parts nobody needs.
         transaction.execute(
             "DELETE FROM checkpoints WHERE id <= ?1",
             [id - CHECKPOINTS_KEPT],
@@ -207,12 +213,13 @@ impl CheckpointStore {
     /// The newest checkpoint that is whole and not ahead of `head`.
     ///
     /// # Errors
-    /// The disk fails. Damage is no error: it is reported and removed, and the checkpoint before is used.
+    /// The disk fails. Damage is no error: it is reported and removed, and the checkpoint before is
+    /// used.
     pub fn load_latest(&mut self, head: Position) -> Result<Option<Checkpoint>, LogError> {
-        let ids = self.list_ids(head);
-        let ids = match ids.map_err(LogError::sqlite("read", &self.path)) {
+        let listed = self.list_ids(head);
+        let ids = match listed.map_err(LogError::sqlite("read", &self.path)) {
             Ok(ids) => ids,
-            Err(error) if is_damage(&error) => {
+            Err(error) if error.is_damage() => {
                 tracing::warn!(%error, "checkpoints are damaged, the log is read from its start");
                 return Ok(None);
             }
@@ -223,7 +230,7 @@ impl CheckpointStore {
                 Ok(checkpoint) => return Ok(Some(checkpoint)),
                 Err(CheckpointLoadError::Sqlite(source)) => {
                     let error = LogError::sqlite("read", &self.path)(source);
-                    if !is_damage(&error) {
+                    if !error.is_damage() {
                         return Err(error);
                     }
                     tracing::warn!(id, %error, "checkpoint is damaged, an older one is tried");
@@ -250,6 +257,7 @@ impl CheckpointStore {
             [id],
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )?;
+        // A left join: a part that is missing must count as damage, not shorten the list.
         let mut statement = self.connection.prepare(
             "SELECT name, pieces.hash, bytes FROM pieces LEFT JOIN parts ON parts.hash = pieces.hash
                 WHERE checkpoint = ?1 ORDER BY number",
@@ -271,6 +279,7 @@ impl CheckpointStore {
             semantics,
             parts,
         };
+        // Each part may be whole and the list still be wrong: a piece less, or in another order.
         let names = checkpoint.parts.iter().map(|(name, _)| name.as_str());
         if hash_checkpoint(checkpoint.upto, semantics, names.zip(&hashes)) != saved {
             return Err(CheckpointLoadError::Corrupt {
@@ -280,11 +289,12 @@ impl CheckpointStore {
         Ok(checkpoint)
     }
 
-    /// Removes a checkpoint that does not read back, and those of its parts that do not: else the next
-    /// checkpoint with the same part would be built on the damaged one.
+    /// Removes a checkpoint that does not read back, and those of its parts that do not: else the
+    /// next checkpoint with the same part would be built on the damaged one.
     fn discard_checkpoint(&mut self, id: i64) {
         let mut discard = || -> Result<(), rusqlite::Error> {
             let transaction = self.connection.transaction()?;
+            // Parts first: without the pieces of the checkpoint, nothing says which were its own.
             let parts: Vec<i64> = transaction
                 .prepare(
                     "SELECT parts.id FROM parts JOIN pieces ON pieces.hash = parts.hash
@@ -376,10 +386,11 @@ fn hash_checkpoint<'a>(
     *hasher.finalize().as_bytes()
 }
 
-/// Makes a file of the log that can be made again at any time. It gets its name when it is complete.
+/// Makes a file of the log that can be made again at any time. It gets its name when it is
+/// complete.
 pub(crate) fn create_file(
     path: &Path,
-    format: i32,
+    formats: FileFormats,
     fill: impl FnOnce(&Connection) -> Result<(), rusqlite::Error>,
 ) -> Result<(), LogError> {
     let unfinished = path.with_extension("new");
@@ -394,7 +405,7 @@ pub(crate) fn create_file(
         let connection = Connection::open(&unfinished)?;
         connection.execute_batch("BEGIN")?;
         connection.pragma_update(None, "application_id", schema::APPLICATION_ID)?;
-        connection.pragma_update(None, "user_version", format)?;
+        connection.pragma_update(None, "user_version", formats.current())?;
         fill(&connection)?;
         connection.execute_batch("COMMIT")
     };
@@ -403,7 +414,11 @@ pub(crate) fn create_file(
 }
 
 fn open_connection(path: &Path) -> Result<Connection, LogError> {
-    let connection = schema::open_file(path, OpenFlags::SQLITE_OPEN_READ_WRITE, FORMAT)?;
+    let connection = schema::open_file(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE,
+        formats::CHECKPOINTS,
+    )?;
     let settle = || {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         // A checkpoint lost with the power is made again from the log.
@@ -412,33 +427,6 @@ fn open_connection(path: &Path) -> Result<Connection, LogError> {
     };
     settle().map_err(LogError::sqlite("set up", path))?;
     Ok(connection)
-}
-
-/// Whether the file itself is at fault, and not the disk or somebody else's lock.
-pub(crate) fn is_damage(error: &LogError) -> bool {
-    match error {
-        LogError::NotALog { found, .. } => *found == 0,
-        LogError::TreesDamaged { .. } => true,
-        LogError::Sqlite { source, .. } => matches!(
-            source.sqlite_error_code(),
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-        ),
-        LogError::Io { .. }
-        | LogError::NotAFolder { .. }
-        | LogError::Locked { .. }
-        | LogError::Format { .. }
-        | LogError::Hole { .. }
-        | LogError::Full { .. }
-        | LogError::Commit { .. }
-        | LogError::Poisoned
-        | LogError::Damaged { .. }
-        | LogError::Gone { .. }
-        | LogError::MissingPart { .. }
-        | LogError::NotControl { .. }
-        | LogError::Epoch { .. }
-        | LogError::Cursor { .. }
-        | LogError::PageLimit { .. } => false,
-    }
 }
 
 /// Moves a damaged file away, and says so.

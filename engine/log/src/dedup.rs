@@ -1,8 +1,8 @@
 //! Finds the first event of an id, wherever in the log it stands.
 //!
-//! Ids of partitions that are not sealed are in memory. A sealed partition is asked by its filter first,
-//! which nearly always says no, and then by its index. So a repetition is found however old it is, as
-//! long as its first event is kept, and memory is bounded by the size of a partition.
+//! Ids of partitions that are not sealed are in memory. A sealed partition is asked by its filter
+//! first, which nearly always says no, and then by its index. So a repetition is found however old
+//! it is, as long as its first event is kept, and memory is bounded by the size of a partition.
 
 use larum_event::Position;
 

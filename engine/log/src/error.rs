@@ -1,4 +1,9 @@
 //! What can go wrong with the log.
+//!
+//! Owns the errors and which of them mean a damaged file; what to do about one is left to the
+//! callers.
+//! Invariant: an error about a file names it, and the cause is its source and not repeated in its
+//! text.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -62,7 +67,7 @@ pub enum LogError {
         /// What is wrong with it.
         what: &'static str,
     },
-    /// A file that stands where a part of the log should, and is none.
+    /// A file that stands where a part of the log should, and is something else.
     #[error("{} is not part of a larum log (application id {found:#010x}); move it away", path.display())]
     NotALog {
         /// The file.
@@ -72,17 +77,20 @@ pub enum LogError {
     },
     /// A log in a format that this build does not know.
     #[error(
-        "{} has log format {found}, this build reads format {supported}; {}",
+        "{} has log format {found}, this build reads {}; {}",
         path.display(),
-        if found > supported { "use the newer larum that wrote it" } else { "convert it with an older larum" }
+        if oldest == current { format!("format {current}") } else { format!("formats {oldest} to {current}") },
+        if found > current { "use the newer larum that wrote it" } else { "convert it with an older larum" }
     )]
     Format {
         /// The file.
         path: PathBuf,
         /// The format it is in.
         found: i32,
-        /// The format this build reads and writes.
-        supported: i32,
+        /// The oldest format that this build reads.
+        oldest: i32,
+        /// The format that this build writes.
+        current: i32,
     },
     /// A partition in the middle is missing or cut short.
     #[error("the log has a hole: {} starts at position {found}, but position {expected} is missing", path.display())]
@@ -103,7 +111,8 @@ pub enum LogError {
         #[source]
         source: rusqlite::Error,
     },
-    /// A transaction could not be made durable. None of it counts, and the writer is [poisoned](LogError::Poisoned).
+    /// A transaction could not be made durable. None of it counts, and the writer is
+    /// [poisoned](LogError::Poisoned).
     #[error("cannot commit to {}; the log takes no more until it is reopened", path.display())]
     Commit {
         /// The file.
@@ -132,7 +141,7 @@ pub enum LogError {
         /// The first position there is.
         first: Position,
     },
-    /// Only [`crate::Log::append`] and [`crate::Log::commit_epoch`] write this kind of record.
+    /// Only [`crate::Log::append_events`] and [`crate::Log::commit_epoch`] write this kind of record.
     #[error("a record of kind {kind} is not a control record")]
     NotControl {
         /// The kind.
@@ -194,9 +203,31 @@ pub enum DamagedRecord {
 }
 
 impl LogError {
-    /// Whether a file itself is at fault, and not the disk or somebody else's lock.
+    /// Whether a file itself is at fault, and not the disk or another process's lock.
     pub fn is_damage(&self) -> bool {
-        crate::checkpoint::is_damage(self)
+        match self {
+            Self::NotALog { found, .. } => *found == 0,
+            Self::TreesDamaged { .. } => true,
+            Self::Sqlite { source, .. } => matches!(
+                source.sqlite_error_code(),
+                Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
+            ),
+            Self::Io { .. }
+            | Self::NotAFolder { .. }
+            | Self::Locked { .. }
+            | Self::Format { .. }
+            | Self::Hole { .. }
+            | Self::Full { .. }
+            | Self::Commit { .. }
+            | Self::Poisoned
+            | Self::Damaged { .. }
+            | Self::Gone { .. }
+            | Self::MissingPart { .. }
+            | Self::NotControl { .. }
+            | Self::Epoch { .. }
+            | Self::Cursor { .. }
+            | Self::PageLimit { .. } => false,
+        }
     }
 
     /// Wraps a system error with what was tried on which path.

@@ -126,8 +126,8 @@ mod tests {
             (events, EventKinds::default()),
             (alerts, EventKinds::Alerts),
         ] {
-            let pairs = query.to_pairs();
-            let pairs: Vec<(&str, &str)> = pairs
+            let written = query.to_pairs();
+            let pairs: Vec<(&str, &str)> = written
                 .iter()
                 .map(|(name, value)| (*name, value.as_str()))
                 .collect();

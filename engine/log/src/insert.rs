@@ -27,8 +27,8 @@ pub(crate) fn user_field() -> FieldSet {
     fields
 }
 
-/// Writes a batch inside of the transaction that is open on `connection`. Returns about how many bytes it
-/// takes.
+/// Writes a batch inside of the transaction that is open on `connection`. Returns about how many
+/// bytes it takes.
 pub(crate) fn insert_batch(
     connection: &Connection,
     names: &mut NameTable,
@@ -45,17 +45,18 @@ pub(crate) fn insert_batch(
                 arrived,
                 identity,
             } => {
-                let about = RowHeader {
+                let header = RowHeader {
                     position,
                     kind: *kind,
                     arrived: *arrived,
                     identity: *identity,
                 };
-                insert_event(connection, names, user, event, &about)?
+                insert_event(connection, names, user, event, &header)?
             }
             BatchRow::Control(body) => insert_control(connection, position, body)?,
         };
         bytes += ROW_BYTES + body as u64;
+        // Control records take a position too: they are applied where they stand.
         position = position.next();
     }
     Ok(bytes)
@@ -74,9 +75,10 @@ fn insert_event(
     names: &mut NameTable,
     user: &FieldSet,
     event: &Event,
-    about: &RowHeader,
+    header: &RowHeader,
 ) -> Result<usize, rusqlite::Error> {
     let envelope = event.envelope();
+    // Rows hold numbers for names: they repeat in almost every row, and comparing numbers is cheap.
     let mut number = |role, text: &str| names.get_or_insert(connection, role, text);
     let user = match user.read_values(event).into_iter().next().flatten() {
         Some(FieldValue::Str(user)) => Some(number(NameRole::User, &user)?),
@@ -86,20 +88,20 @@ fn insert_event(
     connection
         .prepare_cached(INSERT_EVENT)?
         .execute(rusqlite::params![
-            about.position.0.cast_signed(),
-            about.kind.number(),
-            about.arrived.map(Timestamp::as_nanos),
+            header.position.0.cast_signed(),
+            header.kind.number(),
+            header.arrived.map(Timestamp::as_nanos),
             envelope.time.as_nanos(),
-            envelope.severity.number(),
+            i64::from(envelope.severity.number()),
             number(NameRole::Tenant, envelope.tenant.as_str())?,
             number(NameRole::Topic, envelope.topic.as_str())?,
             number(NameRole::Type, envelope.event_type.as_str())?,
             number(NameRole::Source, envelope.source.as_str())?,
             user,
-            about.identity.index_key(),
+            header.identity.index_key(),
             root,
             step,
-            partition::join_digest(event.content_hash(), about.identity),
+            partition::join_digest(event.content_hash(), header.identity),
             event.json(),
         ])?;
     Ok(event.json().len())

@@ -1,13 +1,14 @@
 //! The durable, ordered log on SQLite.
 //!
-//! The log is the only input of the engine, and what evaluation puts out goes back into it (design §1).
-//! Here it becomes durable: [`Log`] is its one writer, a [`LogReader`] reads and searches what is committed,
-//! a [`CheckpointStore`] keeps the state that makes recovery short, and [`LogMaintenance`] does what no append
-//! should wait for.
+//! The log is the only input of the engine, and what evaluation puts out goes back into it (design
+//! §1). Here it becomes durable: [`Log`] is its one writer, a [`LogReader`] reads and searches what
+//! is committed, a [`CheckpointStore`] keeps the state that makes recovery short, and
+//! [`LogMaintenance`] does what no append should wait for.
 //!
-//! On the disk it is a folder of partitions, `p-<first position>.db`, each an SQLite file that is begun,
-//! filled, sealed and at last unlinked whole. Positions are dense over all of them. This crate reads no
-//! clock and starts no thread: times are passed in, and the runtime says on which thread what runs.
+//! On the disk it is a folder of partitions, `p-<first position>.db`, each an SQLite file that is
+//! begun, filled, sealed and at last unlinked whole. Positions are dense over all of them. This
+//! crate reads no clock and starts no thread: times are passed in, and the runtime says on which
+//! thread what runs.
 
 mod options;
 
@@ -20,6 +21,8 @@ mod dedup;
 mod reader;
 
 mod query;
+
+mod page_reader;
 
 mod event_query_form;
 
@@ -62,6 +65,8 @@ mod pinned_facts;
 mod record;
 
 mod connections;
+
+mod formats;
 
 mod schema;
 

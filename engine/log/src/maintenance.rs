@@ -1,9 +1,11 @@
-//! Work in the background that no append waits for: sealing full partitions, and bringing the write-ahead
-//! log of the open one into its file.
+//! Work in the background that no append waits for: sealing full partitions, and bringing the
+//! write-ahead log of the open one into its file.
 //!
-//! A partition is sealed step by step, and only the last step makes it so: a crash in the middle leaves it
-//! unsealed, and the steps that are missing are done later. All of it may be left undone without anything being lost; queries are slower then, and memory
-//! holds the ids of more partitions until the writer does the work itself.
+//! Owns these two; on which thread they run is the runtime's job. All of it may be left undone
+//! without losing anything: queries are slower then, and memory holds the ids of more partitions
+//! until the writer does the work itself.
+//! Invariant: only the last step of sealing makes a partition sealed. A crash in the middle leaves
+//! it unsealed, and the steps that are missing are done later.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,8 +20,9 @@ use crate::names::NameRole;
 use crate::partition::{self, Partition, Seal, SharedLog};
 use crate::schema;
 
-/// From this many pages on, 16 MiB, a write-ahead log is brought into its file. Smaller pieces would make
-/// more appends wait for the disk (1 in 100 at 10,000 events/s with half of this), larger ones longer.
+/// From this many pages on, 16 MiB, a write-ahead log is brought into its file. Smaller pieces
+/// would make more appends wait for the disk (1 in 100 at 10,000 events/s with half of this),
+/// larger ones longer.
 const WAL_PAGES_LEAST: u64 = 2_048;
 
 /// A handle for the thread that maintains a log. Several at once are safe and of no use.
@@ -33,14 +36,14 @@ impl LogMaintenance {
         Self { shared }
     }
 
-    /// Does what is due, and returns how many partitions it sealed. To be called about once a second; it
-    /// takes a second or two when a partition of the default size is to be sealed.
+    /// Does what is due, and returns how many partitions it sealed. To be called about once a
+    /// second; it takes a second or two when a partition of the default size is to be sealed.
     ///
     /// # Errors
     /// The disk is full or fails. Nothing is lost; call it again.
     pub fn run_due(&self) -> Result<usize, LogError> {
-        // What the last run replaced is no longer in anybody's hands, so it is freed here and no append is
-        // held up by it.
+        // What the last run replaced is no longer in anybody's hands, so it is freed here and no
+        // append is held up by it.
         self.shared.lock_sealing().clear();
         let mut sealed = 0;
         while self.seal_oldest()? {
@@ -66,7 +69,7 @@ impl LogMaintenance {
         Ok(())
     }
 
-    /// Seals the oldest partition that is full and not sealed; false when there is none.
+    /// Seals the oldest partition that is full and not sealed; false when no such partition exists.
     pub(crate) fn seal_oldest(&self) -> Result<bool, LogError> {
         let mut replaced = self.shared.lock_sealing();
         let partitions = self.shared.partitions();
@@ -103,8 +106,8 @@ impl LogMaintenance {
 
 /// Adds one thing, unless it was added before a crash.
 ///
-/// Each goes to the disk on its own: an append that waits for its own sync meanwhile waits for a few
-/// megabytes and not for a hundred.
+/// Each goes to the disk on its own: an append that waits for its own sync meanwhile waits for a
+/// few megabytes and not for a hundred.
 fn run_sealing_step(
     connection: &mut Connection,
     name: &str,
@@ -157,8 +160,8 @@ fn write_seal(connection: &mut Connection) -> Result<Option<Seal>, rusqlite::Err
     Seal::read(connection)
 }
 
-/// Moves pages from the write-ahead log into the file, as far as readers let it and without waiting for
-/// anybody. Returns how many are left.
+/// Moves pages from the write-ahead log into the file, as far as readers let it and without waiting
+/// for anybody. Returns how many are left.
 pub(crate) fn shrink_wal(connection: &Connection) -> Result<u64, rusqlite::Error> {
     run_wal_checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")
 }

@@ -1,7 +1,10 @@
 //! Small numbers for the names that repeat in a partition.
 //!
-//! A number takes a byte or two where the name would take twenty, an index over it is a fifth of the
-//! size, and a partition that does not know a name is skipped without a look at its records.
+//! Owns the numbers; which columns hold them is left to `schema`. A number takes a byte or two
+//! where the name would take twenty, an index over it is a fifth of the size, and a partition that
+//! does not know a name is skipped without a look at its records.
+//! Invariant: a number that was given out in a transaction that failed is given back, so memory
+//! never knows a name that the file does not.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,11 +13,11 @@ use rusqlite::{Connection, OptionalExtension};
 /// What a name is the name of. The numbers are part of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NameRole {
-    Tenant,
-    Topic,
-    Type,
-    Source,
-    User,
+    Tenant = 0,
+    Topic = 1,
+    Type = 2,
+    Source = 3,
+    User = 4,
 }
 
 impl NameRole {
@@ -27,13 +30,7 @@ impl NameRole {
     ];
 
     pub(crate) const fn number(self) -> i64 {
-        match self {
-            Self::Tenant => 0,
-            Self::Topic => 1,
-            Self::Type => 2,
-            Self::Source => 3,
-            Self::User => 4,
-        }
+        self as i64
     }
 }
 
@@ -100,7 +97,8 @@ impl NameTable {
     }
 }
 
-/// The number of a name in a partition somebody reads; `None` means that no record of it has the name.
+/// The number of a name in a partition that is read; `None` means that no record of it has the
+/// name.
 pub(crate) fn find_number(
     connection: &Connection,
     role: NameRole,

@@ -1,8 +1,8 @@
 //! Where a page of a query ended, as a text that the next request hands back.
 //!
-//! It names a position, not a number of events, so pages stay disjoint and whole while the log grows. It
-//! carries a fingerprint of the filters, so that it cannot be used with others by mistake, and the time of
-//! the first page where the filters count from it.
+//! It names a position, not a number of events, so pages stay disjoint and whole while the log
+//! grows. It carries a fingerprint of the filters, so that it cannot be used with others by
+//! mistake, and the time of the first page where the filters count from it.
 
 use larum_event::{Position, Timestamp};
 

@@ -1,8 +1,10 @@
 //! One file of the log, and the list of all of them.
 //!
-//! A partition's name is its first position. It grows, it is full, it is sealed; it is never changed
-//! after that, and at last unlinked whole. Invariant: the partitions listed follow each other without a
-//! hole, and only the last one grows.
+//! Owns the names, the states and the list of partitions; their tables belong to `schema`. A
+//! partition's name is its first position. It grows, it is full, it is sealed; it is not changed
+//! after that, and at last unlinked whole.
+//! Invariant: the partitions listed follow each other without a hole, and only the last one grows.
+//! A reader therefore finds every position that the log still has in exactly one file.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -78,7 +80,8 @@ impl Seal {
 }
 
 impl Partition {
-    /// Makes the file of the partition that begins at `first`. It gets its name when it is complete.
+    /// Makes the file of the partition that begins at `first`. It gets its name when it is
+    /// complete.
     pub(crate) fn create(
         dir: &Path,
         first: Position,
@@ -147,8 +150,8 @@ impl Partition {
         Ok(files)
     }
 
-    /// Unlinks the file. The database goes first: what would remain of it after a crash is cleared away
-    /// when the log is opened, and is never taken for a partition.
+    /// Unlinks the file. The database goes first: what would remain of it after a crash is cleared
+    /// away when the log is opened, and is never taken for a partition.
     pub(crate) fn unlink(&self) -> Result<(), LogError> {
         remove_if_exists(&self.path)?;
         remove_if_exists(&companion_path(&self.path, "-wal"))?;
@@ -209,7 +212,7 @@ pub(crate) struct SharedLog {
     pub(crate) recent: RwLock<RecentRecords>,
     head: AtomicU64,
     partitions: RwLock<Arc<[Partition]>>,
-    /// Former lists: whoever lets go of one last frees the ids of a million events.
+    /// Former lists: the last holder of one frees the ids of a million events.
     sealing: Mutex<Vec<Arc<[Partition]>>>,
 }
 

@@ -1,8 +1,8 @@
-//! What still holds although its record may lie far back: the active rules, the last epoch, consumers'
-//! cursors, detached units.
+//! What still holds although its record may lie far back: the active rules, the last epoch,
+//! consumers' cursors, detached units.
 //!
-//! Every partition begins with a copy of it. So the newest partition alone answers for all before it,
-//! and dropping old ones loses no fact.
+//! Every partition begins with a copy of it. So the newest partition alone answers for all before
+//! it, and dropping old ones loses no fact.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +13,7 @@ use rusqlite::Connection;
 
 use crate::error::PathlessError;
 use crate::record::{self, RecordKind};
+use crate::schema::select_record;
 
 /// The facts that stand at some position, each with the position of its record.
 #[derive(Debug, Clone, Default)]
@@ -74,23 +75,38 @@ impl PinnedFacts {
     /// What stands at `at`, which is a position of this partition or the one before its first.
     pub(crate) fn read_at(connection: &Connection, at: Position) -> Result<Self, PathlessError> {
         let mut standing = Self::default();
-        // Epochs are many and only the last one stands, so it is looked up and the others are not read.
-        let facts = [
-            "SELECT position, kind, arrived, body FROM standing
-                WHERE position <= ?1 ORDER BY position",
-            "SELECT position, kind, arrived, body FROM records INDEXED BY records_made
-                WHERE kind > 0 AND kind = 11 AND position <= ?1 ORDER BY position DESC LIMIT 1",
-            "SELECT position, kind, arrived, body FROM records INDEXED BY records_made
-                WHERE kind > 0 AND kind IN (10, 12, 13, 14) AND position <= ?1 ORDER BY position",
-        ];
-        for sql in facts {
+        let mut apply = |sql: &str, kinds: &[RecordKind]| -> Result<(), PathlessError> {
             let mut statement = connection.prepare(sql)?;
-            let mut rows = statement.query([at.0.cast_signed()])?;
+            let numbers = kinds.iter().map(|kind| kind.number());
+            let values = [at.0.cast_signed()].into_iter().chain(numbers);
+            let mut rows = statement.query(rusqlite::params_from_iter(values))?;
             while let Some(row) = rows.next()? {
                 let (record, _) = record::read_record(row)??;
                 standing.apply_record(record.position, record.body);
             }
-        }
+            Ok(())
+        };
+        // What the partition began with comes first: its records change it.
+        let pinned = select_record!("FROM standing WHERE position <= ?1 ORDER BY position");
+        apply(pinned, &[])?;
+        // Epochs are many and only the last one counts, so it is looked up and the others are not
+        // read.
+        let last_epoch = select_record!(
+            "FROM records INDEXED BY records_made
+                WHERE kind > 0 AND kind = ?2 AND position <= ?1 ORDER BY position DESC LIMIT 1"
+        );
+        apply(last_epoch, &[RecordKind::EpochCommit])?;
+        let others = select_record!(
+            "FROM records INDEXED BY records_made
+                WHERE kind > 0 AND kind IN (?2, ?3, ?4, ?5) AND position <= ?1 ORDER BY position"
+        );
+        let kinds = [
+            RecordKind::RuleSetActivated,
+            RecordKind::UnitDetached,
+            RecordKind::UnitAttached,
+            RecordKind::CursorMoved,
+        ];
+        apply(others, &kinds)?;
         Ok(standing)
     }
 }

@@ -1,4 +1,7 @@
 //! Events by their positions, and positions by the time of arrival.
+//!
+//! Owns these two lookups; searching by content is `search`'s job.
+//! Invariant: events arrive in the order of the log, so the position of a time is found by halving.
 
 use larum_event::{Position, RecordBody, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
@@ -8,11 +11,12 @@ use crate::partition::{self, Partition, PartitionState};
 use crate::query::StoredEvent;
 use crate::reader::LogReader;
 use crate::record::{self, RecordKind};
+use crate::schema::select_record;
 use crate::search;
 
 impl LogReader {
-    /// The events at these positions, which are given in order. Positions that hold no event, or that retention has
-    /// dropped, are left out.
+    /// The events at these positions, which are given in order. Positions that hold no event, or
+    /// that retention has dropped, are left out.
     ///
     /// # Errors
     /// A damaged record; the disk fails.
@@ -22,8 +26,8 @@ impl LogReader {
         let mut events = Vec::with_capacity(positions.len());
         let mut left = positions;
         for (index, partition) in partitions.iter().enumerate() {
-            let end = partitions.get(index + 1).map(|next| next.first);
-            let end = end.unwrap_or(head.next());
+            let next = partitions.get(index + 1).map(|next| next.first);
+            let end = next.unwrap_or(head.next());
             let before = left.partition_point(|position| *position < partition.first);
             let upto = left.partition_point(|position| *position < end);
             let (here, behind) = left.split_at(upto);
@@ -64,21 +68,22 @@ impl LogReader {
         Ok(())
     }
 
-    /// The last position that stood in the log at a time: everything behind it arrived later. The position before the
-    /// log's first one when that was so for everything that is kept.
+    /// The last position that stood in the log at a time: everything behind it arrived later. The
+    /// position before the log's first one when that was so for everything that is kept.
     ///
     /// # Errors
     /// A damaged record; the disk fails.
     pub fn position_at(&mut self, time: Timestamp) -> Result<Position, LogError> {
         let head = self.head();
         let partitions = self.partitions();
-        // What is behind the last event that had arrived may have come later, without having arrived.
+        // What is behind the last event that had arrived may have come later, without having
+        // arrived.
         let begun = partitions.iter().rposition(|one| has_arrived_by(one, time));
         for (index, partition) in partitions.iter().enumerate().skip(begun.unwrap_or(0)) {
             let next = partitions.get(index + 1).map(|next| next.first);
             let end = next.unwrap_or(head.next());
             let later = self.with_partition(partition, |connection| {
-                find_first_after(connection, (partition.first, end), time)
+                find_first_after(connection, partition.first, end, time)
             })?;
             if let Some(Some(later)) = later {
                 return Ok(Position(later.0 - 1));
@@ -99,14 +104,16 @@ fn has_arrived_by(partition: &Partition, time: Timestamp) -> bool {
 /// The first position from `first` on, and before `end`, that came after `time`.
 fn find_first_after(
     connection: &Connection,
-    (first, end): (Position, Position),
+    first: Position,
+    end: Position,
     time: Timestamp,
 ) -> Result<Option<Position>, PathlessError> {
     let mut next = connection.prepare_cached(
         "SELECT position, arrived FROM records
             WHERE position >= ?1 AND position < ?2 AND arrived IS NOT NULL ORDER BY position LIMIT 1",
     )?;
-    // Events arrive in the order of the log: everything before `low` had come by then, the event at `high` had not.
+    // Events arrive in the order of the log: everything before `low` had come by then, the event at
+    // `high` had not.
     let (mut low, mut high) = (first.0, end.0);
     while low < high {
         let middle = low + (high - low) / 2;
@@ -126,7 +133,8 @@ fn find_first_after(
     let event = next
         .query_row((low, end), |row| row.get::<_, i64>(0))
         .optional()?;
-    let tick = find_tick_after(connection, (low, event.unwrap_or(end)), time)?;
+    // A tick may tell sooner than the next event that the time was over.
+    let tick = find_tick_after(connection, low, event.unwrap_or(end), time)?;
     let later = tick.or(event);
     Ok(later.map(|position| Position(position.cast_unsigned())))
 }
@@ -134,13 +142,14 @@ fn find_first_after(
 /// The first tick in a range that says of a time behind `time`.
 fn find_tick_after(
     connection: &Connection,
-    (first, end): (i64, i64),
+    first: i64,
+    end: i64,
     time: Timestamp,
 ) -> Result<Option<i64>, PathlessError> {
-    let mut ticks = connection.prepare_cached(
-        "SELECT position, kind, arrived, body FROM records
-            WHERE kind = ?3 AND kind > 0 AND position >= ?1 AND position < ?2 ORDER BY position",
-    )?;
+    let mut ticks = connection.prepare_cached(select_record!(
+            "FROM records
+                WHERE kind = ?3 AND kind > 0 AND position >= ?1 AND position < ?2 ORDER BY position"
+        ))?;
     let mut rows = ticks.query((first, end, RecordKind::Tick.number()))?;
     while let Some(row) = rows.next()? {
         let (record, _) = record::read_record(row)??;

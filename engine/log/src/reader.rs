@@ -1,7 +1,8 @@
-//! Reading the log: in order, and what stands at its end.
+//! Reading the log: in order, and what holds at its end.
 //!
-//! A reader has its own connections and never waits for the writer. It sees what is committed and nothing
-//! else. Searching is `query`'s job.
+//! Owns a reader's connections and the reading in order. Searching is `page_reader`'s job.
+//! Invariant: a reader never waits for the writer. It sees what is committed, up to the head that
+//! it read first, and nothing else.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use crate::partition::{self, Partition, SharedLog};
 use crate::pinned_facts::PinnedFacts;
 use crate::recent_records;
 use crate::record;
+use crate::schema::select_record;
 
 /// A reader of the log, for one thread at a time.
 #[derive(Debug)]
@@ -32,8 +34,8 @@ impl LogReader {
         }
     }
 
-    /// A reader of the log in a folder as it is now, which may be open in another process. It changes nothing, and sees
-    /// nothing of what is written from here on.
+    /// A reader of the log in a folder as it is now, which may be open in another process. It
+    /// changes nothing, and sees nothing of what is written from here on.
     ///
     /// # Errors
     /// The folder cannot be read, or holds a log in another format.
@@ -52,7 +54,7 @@ impl LogReader {
         self.shared.head()
     }
 
-    /// The first position that is kept; the next one to be written when there is none.
+    /// The first position that is kept; the next one to be written when the log is empty.
     pub fn first_position(&self) -> Position {
         let head = self.head();
         let partitions = self.shared.partitions();
@@ -61,11 +63,12 @@ impl LogReader {
             .map_or(head.next(), |oldest| oldest.first)
     }
 
-    /// The records behind `after`, in order: at most `most_records`, and no more once their bodies make up
-    /// `most_bytes`; one at least, if there is one.
+    /// The records behind `after`, in order: at most `most_records`, and no more once their bodies
+    /// make up `most_bytes`; one at least, if there is one.
     ///
     /// # Errors
-    /// [`LogError::ClientGone`] when retention has dropped some of them; a damaged record; the disk fails.
+    /// [`LogError::Gone`] when retention has dropped some of them; a damaged record; the disk
+    /// fails.
     pub fn read_after(
         &mut self,
         after: Position,
@@ -131,7 +134,8 @@ impl LogReader {
     /// The rules that are active at a position, and where they were activated.
     ///
     /// # Errors
-    /// [`LogError::ClientGone`] when retention has dropped that position; a damaged record; the disk fails.
+    /// [`LogError::Gone`] when retention has dropped that position; a damaged record; the
+    /// disk fails.
     pub fn last_rule_set(
         &mut self,
         at_or_before: Position,
@@ -165,8 +169,8 @@ impl LogReader {
             .collect())
     }
 
-    /// The newest checkpoint that is whole and not ahead of the log; damaged ones are reported and passed
-    /// over.
+    /// The newest checkpoint that is whole and not ahead of the log; damaged ones are reported and
+    /// passed over.
     ///
     /// # Errors
     /// The checkpoints' file cannot be opened or is of another format.
@@ -233,10 +237,9 @@ impl RecordCollector {
         after: Position,
         head: Position,
     ) -> Result<(), PathlessError> {
-        let mut statement = connection.prepare_cached(
-            "SELECT position, kind, arrived, body FROM records
-                WHERE position > ?1 AND position <= ?2 ORDER BY position",
-        )?;
+        let mut statement = connection.prepare_cached(select_record!(
+            "FROM records WHERE position > ?1 AND position <= ?2 ORDER BY position"
+        ))?;
         let mut rows = statement.query([after.0.cast_signed(), head.0.cast_signed()])?;
         while !self.is_full() {
             let Some(row) = rows.next()? else {

@@ -1,7 +1,7 @@
 //! The last records that were committed, in memory.
 //!
-//! Evaluation reads what was written a moment before. Parsing an event again takes several microseconds,
-//! handing it on takes none.
+//! Evaluation reads what was written a moment before. Parsing an event again takes several
+//! microseconds, handing it on takes none.
 
 use std::collections::VecDeque;
 
@@ -51,7 +51,8 @@ fn record_bytes(record: &Record) -> usize {
     RECORD_BYTES + body_bytes(&record.body)
 }
 
-/// The length of an event's body. Control records are few, and rule texts are shared with what stands.
+/// The length of an event's body. Control records are few, and rule texts are shared with what
+/// stands.
 pub(crate) fn body_bytes(body: &RecordBody) -> usize {
     match body {
         RecordBody::Event { event, .. } | RecordBody::Derived { event } => event.json().len(),

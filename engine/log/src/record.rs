@@ -1,7 +1,10 @@
 //! How records are written into a partition and read back.
 //!
-//! An event is its canonical JSON. Every other body is postcard behind a byte that tells the version of
-//! the encoding.
+//! Owns the kinds of record and the encoding of their bodies; rows and indexes belong to `insert`.
+//! An event is its canonical JSON; every other body is postcard behind a byte that names the
+//! version of the encoding.
+//! Invariant: bytes that do not read back are an error that names the position, never a panic and
+//! never another record.
 
 use larum_event::{
     Channel, Event, Position, Record, RecordBody, RuleSetActivation, Span, Timestamp,
@@ -20,19 +23,19 @@ const RULES_VERSION: u8 = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RecordKind {
     /// An event from outside.
-    Event,
+    Event = 0,
     /// A revision of an alert.
-    Alert,
+    Alert = 1,
     /// An event of the engine about itself.
-    System,
+    System = 2,
     /// Any other event that the engine made.
-    Derived,
-    RuleSetActivated,
-    EpochCommit,
-    UnitDetached,
-    UnitAttached,
-    CursorMoved,
-    Tick,
+    Derived = 3,
+    RuleSetActivated = 10,
+    EpochCommit = 11,
+    UnitDetached = 12,
+    UnitAttached = 13,
+    CursorMoved = 14,
+    Tick = 15,
 }
 
 impl RecordKind {
@@ -50,18 +53,7 @@ impl RecordKind {
     ];
 
     pub(crate) const fn number(self) -> i64 {
-        match self {
-            Self::Event => 0,
-            Self::Alert => 1,
-            Self::System => 2,
-            Self::Derived => 3,
-            Self::RuleSetActivated => 10,
-            Self::EpochCommit => 11,
-            Self::UnitDetached => 12,
-            Self::UnitAttached => 13,
-            Self::CursorMoved => 14,
-            Self::Tick => 15,
-        }
+        self as i64
     }
 
     pub(crate) fn from_number(number: i64) -> Option<Self> {
@@ -164,7 +156,8 @@ fn unpack_rules(bytes: &[u8]) -> Result<RuleSetActivation, DamagedRecord> {
     }
 }
 
-/// Reads the record of a row of `position, kind, arrived, body`, and the length of its body.
+/// Reads the record of a row that [`crate::schema::select_record`] selects, and the length of its
+/// body.
 pub(crate) fn read_record(
     row: &Row<'_>,
 ) -> Result<Result<(Record, usize), LogError>, rusqlite::Error> {
@@ -211,6 +204,24 @@ mod tests {
     use larum_event::{CursorMove, EpochCommit, RuleFile, UnitChange};
 
     use super::*;
+
+    #[test]
+    fn the_numbers_of_kinds_are_those_in_every_log() {
+        let numbers = RecordKind::ALL.map(|kind| (kind.as_str(), kind.number()));
+        let stored = [
+            ("event", 0),
+            ("alert", 1),
+            ("system event", 2),
+            ("derived event", 3),
+            ("rule set activated", 10),
+            ("epoch commit", 11),
+            ("unit detached", 12),
+            ("unit attached", 13),
+            ("cursor moved", 14),
+            ("tick", 15),
+        ];
+        assert_eq!(numbers, stored);
+    }
 
     fn check(body: RecordBody) {
         let kind = RecordKind::from_body(&body);

@@ -24,6 +24,7 @@ pub(crate) fn recover_log(dir: &Path, options: &LogOptions) -> Result<RecoveredL
     let mut partitions = Vec::new();
     let mut head = None;
     for (first, path) in Partition::recover_files(dir)? {
+        // The oldest may begin anywhere, as retention drops whole files; behind it, no gap.
         let expected = head.map_or(first, Position::next);
         if first != expected || first == Position::START {
             return Err(LogError::Hole {
@@ -37,7 +38,7 @@ pub(crate) fn recover_log(dir: &Path, options: &LogOptions) -> Result<RecoveredL
         head = Some(last);
     }
     let head = head.unwrap_or(Position::START);
-    let standing = match partitions.last() {
+    let facts = match partitions.last() {
         Some(newest) => {
             let connection = schema::open_reader(&newest.path)?;
             PinnedFacts::read_at(&connection, head)
@@ -45,24 +46,25 @@ pub(crate) fn recover_log(dir: &Path, options: &LogOptions) -> Result<RecoveredL
         }
         None => PinnedFacts::default(),
     };
-    let growing = match partitions.last() {
+    // A sealed file takes no more rows, and a new folder has none: both begin a partition.
+    let active = match partitions.last() {
         Some(newest) if !newest.is_sealed() => newest.clone(),
         _ => {
-            let next = Partition::create(dir, head.next(), &standing)?;
+            let next = Partition::create(dir, head.next(), &facts)?;
             partitions.push(next.clone());
             next
         }
     };
-    let growing = ActivePartition::open(growing, options.partition_span)?;
+    let active = ActivePartition::open(active, options.partition_span)?;
     tracing::info!(dir = %dir.display(), %head, partitions = partitions.len(), "log opened");
     Ok(RecoveredLog {
         shared: SharedLog::new(dir.to_owned(), options.query_rows, partitions, head),
-        active: growing,
-        facts: standing,
+        active,
+        facts,
     })
 }
 
-/// A log as it is now, for reading alone; somebody may be writing to it. Nothing is changed.
+/// A log as it is now, for reading alone; another process may be writing to it. Nothing is changed.
 pub(crate) fn open_read_only(dir: &Path, options: &LogOptions) -> Result<SharedLog, LogError> {
     let mut partitions = Vec::new();
     let mut head = Position::START;

@@ -1,7 +1,9 @@
 //! A query's filters in the terms of one partition.
 //!
-//! Names become numbers once; then each row costs a few comparisons of numbers. Which index to go through
-//! is chosen here, from fixed texts.
+//! Owns the comparison of a row's columns and the choice of the index; the terms of a search are
+//! left to `search_filter`. Names become numbers once, then each row costs a few comparisons of
+//! numbers.
+//! Invariant: the SQL is made of fixed texts. Words of a query only ever become bound values.
 
 use std::collections::HashSet;
 
@@ -12,7 +14,8 @@ use crate::names::{self, NameRole};
 use crate::partition::PartitionState;
 use crate::query::{EventKinds, EventQuery, PageOrder, SeverityFilter};
 use crate::record::RecordKind;
-use crate::search_filter::{NameColumn, SearchFilter};
+use crate::schema::ScanColumn;
+use crate::search_filter::SearchFilter;
 
 /// The filters in the numbers of one partition.
 pub(crate) struct RowFilter {
@@ -107,7 +110,7 @@ impl RowFilter {
         };
         let by_type = || {
             by(
-                few(self.event_type, NameColumn::Type),
+                few(self.event_type, ScanColumn::Type),
                 "records_type",
                 "type = ?3",
             )
@@ -116,15 +119,15 @@ impl RowFilter {
         if is_made {
             return by_type();
         }
-        let tenant = || few(self.tenant, NameColumn::Tenant).filter(|_| has_tenants);
+        let tenant = || few(self.tenant, ScanColumn::Tenant).filter(|_| has_tenants);
         by(
-            few(self.user, NameColumn::User),
+            few(self.user, ScanColumn::User),
             "records_user",
             "user = ?3",
         )
         .or_else(|| {
             by(
-                few(self.source, NameColumn::Source),
+                few(self.source, ScanColumn::Source),
                 "records_source",
                 "source = ?3",
             )
@@ -147,40 +150,42 @@ impl RowFilter {
     }
 
     fn matches_columns(&self, row: &Row<'_>, query: &EventQuery) -> Result<bool, rusqlite::Error> {
-        let kind: i64 = row.get(1)?;
+        let kind: i64 = row.get(ScanColumn::Kind.index())?;
         if !is_of_kind(kind, query) {
             return Ok(false);
         }
         let columns = [
-            (4, self.tenant),
-            (6, self.event_type),
-            (7, self.source),
-            (8, self.user),
+            (ScanColumn::Tenant, self.tenant),
+            (ScanColumn::Type, self.event_type),
+            (ScanColumn::Source, self.source),
+            (ScanColumn::User, self.user),
         ];
         for (column, wanted) in columns {
-            if wanted.is_some() && row.get::<_, Option<i64>>(column)? != wanted {
+            // Null, where an event has no user, is not the number of a name.
+            if wanted.is_some() && row.get::<_, Option<i64>>(column.index())? != wanted {
                 return Ok(false);
             }
         }
         if let Some(topics) = &self.topics
-            && !topics.contains(&row.get(5)?)
+            && !topics.contains(&row.get(ScanColumn::Topic.index())?)
         {
             return Ok(false);
         }
-        let time: i64 = row.get(2)?;
-        let severity: i64 = row.get(3)?;
+        let time: i64 = row.get(ScanColumn::Time.index())?;
+        let severity: i64 = row.get(ScanColumn::Severity.index())?;
         let in_time = query.from.is_none_or(|from| from.as_nanos() <= time)
             && query.to.is_none_or(|to| time <= to.as_nanos());
         Ok(in_time
             && match query.severity {
                 None => true,
-                Some(SeverityFilter::AtLeast(least)) => severity >= least.number().into(),
+                Some(SeverityFilter::AtLeast(least)) => severity >= i64::from(least.number()),
                 Some(SeverityFilter::Exactly(wanted)) => severity == i64::from(wanted.number()),
             })
     }
 }
 
-/// How the candidates of a partition are gone through: by one statement for each value, or by one without.
+/// How the candidates of a partition are gone through: by one statement for each value, or by one
+/// without.
 pub(crate) struct ScanPlan {
     pub(crate) sql: String,
     pub(crate) values: Vec<i64>,
@@ -193,14 +198,15 @@ fn select_by_index(index: &str, condition: &str, order: PageOrder) -> String {
 
 const BETWEEN: &str = "position > ?1 AND position < ?2";
 
-/// The columns that [`RowFilter::matches_row`] reads, of the records that meet a condition.
+/// Selects the [`ScanColumn`]s of the records that meet a condition.
 pub(crate) fn select_rows(index: &str, condition: &str, order: PageOrder) -> String {
     let order = match order {
         PageOrder::NewestFirst => "DESC",
         PageOrder::OldestFirst => "ASC",
     };
+    let columns = ScanColumn::ALL.map(|(_, name)| name).join(", ");
     format!(
-        "SELECT position, kind, time, severity, tenant, topic, type, source, user
+        "SELECT {columns}
             FROM records {index} WHERE {condition} ORDER BY position {order}"
     )
 }

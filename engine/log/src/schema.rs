@@ -1,7 +1,10 @@
 //! What a partition file looks like, and how one is opened.
 //!
-//! The tables are written before the file gets its name, so a partition that exists is complete. While
-//! records are added it has one small index; the others are built when it is sealed.
+//! Owns the tables, the indexes and the columns that readers name; formats and migrations belong to
+//! `formats`. While records are added a partition has one small index; the others are built when it
+//! is sealed.
+//! Invariant: the tables are written before the file gets its name, so a partition that exists is
+//! complete.
 
 use std::path::Path;
 
@@ -9,12 +12,10 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::LogError;
+use crate::formats::{self, FileFormats};
 
 /// `LRUM`, in the header of every file of the log.
 pub(crate) const APPLICATION_ID: i32 = 0x4c52_554d;
-
-/// The format of partitions, in the header of each.
-pub(crate) const PARTITION_FORMAT: i32 = 1;
 
 // 8 KiB against 4 KiB: fewer frames and checksums per batch, while a transaction of one event still
 // writes little. Figures: `examples/append.rs`.
@@ -24,9 +25,9 @@ const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Tables of a new partition.
 ///
-/// `tenant`, `topic`, `type`, `source` and `user` are numbers of `names`; `identity`, `root` and `step`
-/// are hashes; `digest` is the content hash followed by the whole identity. `standing` is what held
-/// when the partition began, so that no fact is lost when older partitions are dropped.
+/// `tenant`, `topic`, `type`, `source` and `user` are numbers of `names`; `identity`, `root` and
+/// `step` are hashes; `digest` is the content hash followed by the whole identity. `standing` is
+/// what held when the partition began, so that no fact is lost when older partitions are dropped.
 const TABLES: &str = "
     CREATE TABLE records (
         position INTEGER PRIMARY KEY,
@@ -109,6 +110,48 @@ pub(crate) const TENANT_SEALING_STEP: (&str, &str) = (
     "CREATE INDEX records_tenant ON records (tenant) WHERE tenant IS NOT NULL",
 );
 
+/// Selects what [`crate::record::read_record`] reads, in its order.
+macro_rules! select_record {
+    ($rest:literal) => {
+        concat!("SELECT position, kind, arrived, body ", $rest)
+    };
+}
+pub(crate) use select_record;
+
+/// A column that a scan reads of every record before it reads the record itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ScanColumn {
+    Position,
+    Kind,
+    Time,
+    Severity,
+    Tenant,
+    Topic,
+    Type,
+    Source,
+    User,
+}
+
+impl ScanColumn {
+    /// The order in which a scan selects them.
+    pub(crate) const ALL: [(Self, &'static str); 9] = [
+        (Self::Position, "position"),
+        (Self::Kind, "kind"),
+        (Self::Time, "time"),
+        (Self::Severity, "severity"),
+        (Self::Tenant, "tenant"),
+        (Self::Topic, "topic"),
+        (Self::Type, "type"),
+        (Self::Source, "source"),
+        (Self::User, "user"),
+    ];
+
+    /// Its place in a row of a scan.
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+}
+
 /// Writes the tables of a partition into a file that nobody else knows yet.
 pub(crate) fn create_partition(path: &Path) -> Result<Connection, LogError> {
     let failed = || LogError::sqlite("create", path);
@@ -119,7 +162,7 @@ pub(crate) fn create_partition(path: &Path) -> Result<Connection, LogError> {
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.execute_batch("BEGIN")?;
         connection.pragma_update(None, "application_id", APPLICATION_ID)?;
-        connection.pragma_update(None, "user_version", PARTITION_FORMAT)?;
+        connection.pragma_update(None, "user_version", formats::PARTITION.current())?;
         connection.execute_batch(TABLES)
     };
     settle().map_err(failed())?;
@@ -128,11 +171,12 @@ pub(crate) fn create_partition(path: &Path) -> Result<Connection, LogError> {
 
 /// Opens a partition for writing.
 pub(crate) fn open_writer(path: &Path) -> Result<Connection, LogError> {
-    let connection = open_file(path, OpenFlags::SQLITE_OPEN_READ_WRITE, PARTITION_FORMAT)?;
+    let connection = open_file(path, OpenFlags::SQLITE_OPEN_READ_WRITE, formats::PARTITION)?;
     let settle = || {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
-        // The writer decides when to check-point: the automatic one would run inside of some append.
+        // The writer decides when to check-point: the automatic one would run inside of some
+        // append.
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         connection.pragma_update(None, "cache_size", -32_768)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
@@ -145,26 +189,28 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, LogError> {
 
 /// Opens a partition for reading.
 pub(crate) fn open_reader(path: &Path) -> Result<Connection, LogError> {
-    open_file(path, OpenFlags::SQLITE_OPEN_READ_ONLY, PARTITION_FORMAT)
+    open_file(path, OpenFlags::SQLITE_OPEN_READ_ONLY, formats::PARTITION)
 }
 
-/// Opens an existing file of the log and checks its header against the format that is supported.
+/// Opens an existing file of the log. One of an older format is migrated first; what is not of the
+/// log, or of a format that this build does not read, is refused.
 pub(crate) fn open_file(
     path: &Path,
     access: OpenFlags,
-    supported: i32,
+    formats: FileFormats,
 ) -> Result<Connection, LogError> {
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .map_err(LogError::sqlite("open", path))?;
     connection
         .busy_timeout(BUSY_TIMEOUT)
         .map_err(LogError::sqlite("set up", path))?;
-    check_header(&connection, path, supported)?;
+    let found = read_format(&connection, path)?;
+    formats.migrate(path, found)?;
     Ok(connection)
 }
 
-/// Refuses files of other programs and of other formats.
-fn check_header(connection: &Connection, path: &Path, supported: i32) -> Result<(), LogError> {
+/// The format that a file's header names. Refuses files of other programs.
+fn read_format(connection: &Connection, path: &Path) -> Result<i32, LogError> {
     let read = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     let application = match read("application_id") {
         Ok(found) => found,
@@ -177,13 +223,17 @@ fn check_header(connection: &Connection, path: &Path, supported: i32) -> Result<
             found: application,
         });
     }
-    let found = read("user_version").map_err(LogError::sqlite("read", path))?;
-    if found != supported {
-        return Err(LogError::Format {
-            path: path.to_owned(),
-            found,
-            supported,
-        });
+    read("user_version").map_err(LogError::sqlite("read", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scan_selects_its_columns_where_they_are_read() {
+        for (place, (column, _)) in ScanColumn::ALL.into_iter().enumerate() {
+            assert_eq!(column.index(), place);
+        }
     }
-    Ok(())
 }

@@ -1,9 +1,10 @@
 //! Searching one partition.
 //!
-//! One filter chooses how candidates are found, by the memory of an unsealed partition, an index of a
-//! sealed one, or by going through its records; the other filters are compared row by row. So every
-//! statement is one of a few fixed texts, no word of a query is ever part of one (X15), and the rows looked
-//! at can be counted.
+//! Owns the way to the candidates: by the memory of an unsealed partition, by an index of a sealed
+//! one, or by going through its records. The other filters are compared row by row. Partitions and
+//! pages are the job of `page_reader`.
+//! Invariant: every statement is one of a few fixed texts, and no word of a query is ever part of
+//! one (X15). Every row that is looked at is counted.
 
 use larum_event::{Event, Position};
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator as _;
@@ -15,12 +16,14 @@ use crate::partition::{self, PartitionState};
 use crate::query::{EventQuery, PageBuilder, PageOrder, StoredEvent};
 use crate::record;
 use crate::row_filter::{RowFilter, ScanPlan, select_rows};
+use crate::schema::select_record;
 use crate::search_filter::{EventLookup, LookupKind};
 
 /// What opening a partition counts for, in rows.
 pub(crate) const ROWS_PER_FILE: usize = 100;
 
-/// What reading an event's text counts for, in rows. A text is some microseconds' work, a row less than one.
+/// What reading an event's text counts for, in rows. A text is some microseconds' work, a row less
+/// than one.
 const ROWS_PER_TEXT: usize = 4;
 
 /// The positions between two others, both left out.
@@ -58,15 +61,16 @@ pub(crate) fn search_partition(
     if is_outside_times(state, query) {
         return Ok(SearchEnd::Exhausted);
     }
-    let Some(wanted) = RowFilter::for_partition(connection, state, query)? else {
+    let Some(filter) = RowFilter::for_partition(connection, state, query)? else {
         return Ok(SearchEnd::Exhausted);
     };
-    let mut look = PartitionSearch {
+    let mut search = PartitionSearch {
         connection,
         query,
-        filter: &wanted,
+        filter: &filter,
         page,
     };
+    // An index of few candidates beats every scan, so it is asked before a scan is planned.
     if let Some(mut positions) = find_candidates(connection, state, query, part)? {
         if query.order == PageOrder::NewestFirst {
             positions.reverse();
@@ -76,25 +80,26 @@ pub(crate) fn search_partition(
         for position in positions {
             let mut rows = statement.query([position.0.cast_signed()])?;
             if let Some(row) = rows.next()?
-                && let Some(ended) = look.visit_row(row)?
+                && let Some(ended) = search.visit_row(row)?
             {
                 return Ok(ended);
             }
         }
         return Ok(SearchEnd::Exhausted);
     }
-    let way = wanted.plan_scan(state, query);
-    if way.values.len() > 1 {
-        return look.merge_values(&way, part);
+    let plan = filter.plan_scan(state, query);
+    // One value's rows come in the order of the log by themselves; several must be merged.
+    if plan.values.len() > 1 {
+        return search.merge_values(&plan, part);
     }
-    let mut statement = connection.prepare_cached(&way.sql)?;
+    let mut statement = connection.prepare_cached(&plan.sql)?;
     let (after, before) = (part.after.0.cast_signed(), part.before.0.cast_signed());
-    let mut rows = match way.values.first() {
+    let mut rows = match plan.values.first() {
         Some(value) => statement.query((after, before, value))?,
         None => statement.query((after, before))?,
     };
     while let Some(row) = rows.next()? {
-        if let Some(ended) = look.visit_row(row)? {
+        if let Some(ended) = search.visit_row(row)? {
             return Ok(ended);
         }
     }
@@ -192,7 +197,7 @@ pub(crate) fn fetch_event(
     position: Position,
 ) -> Result<Option<StoredEvent>, PathlessError> {
     let record = connection
-        .prepare_cached("SELECT position, kind, arrived, body FROM records WHERE position = ?1")?
+        .prepare_cached(select_record!("FROM records WHERE position = ?1"))?
         .query_row([position.0.cast_signed()], record::read_record)
         .optional()?
         .transpose()?;
@@ -222,16 +227,17 @@ impl PartitionSearch<'_> {
     /// Looks at the rows of each of several values, in the order of the log.
     fn merge_values(
         &mut self,
-        way: &ScanPlan,
+        plan: &ScanPlan,
         part: PositionRange,
     ) -> Result<SearchEnd, PathlessError> {
         let (after, before) = (part.after.0.cast_signed(), part.before.0.cast_signed());
-        let mut statements = Vec::with_capacity(way.values.len());
-        for _ in &way.values {
-            statements.push(self.connection.prepare_cached(&way.sql)?);
+        // A statement for each value: rows borrow theirs, and all are read side by side.
+        let mut statements = Vec::with_capacity(plan.values.len());
+        for _ in &plan.values {
+            statements.push(self.connection.prepare_cached(&plan.sql)?);
         }
-        let mut each = Vec::with_capacity(way.values.len());
-        for (statement, value) in statements.iter_mut().zip(&way.values) {
+        let mut each = Vec::with_capacity(plan.values.len());
+        for (statement, value) in statements.iter_mut().zip(&plan.values) {
             let mut rows = statement.query((after, before, value))?;
             rows.advance()?;
             each.push(rows);
@@ -254,6 +260,7 @@ impl PartitionSearch<'_> {
             let Some((_, rows)) = next else {
                 return Ok(SearchEnd::Exhausted);
             };
+            // Advanced only once it was visited: a row lives until then.
             if let Some(row) = rows.get()
                 && let Some(ended) = self.visit_row(row)?
             {
@@ -293,7 +300,8 @@ impl PartitionSearch<'_> {
         let Some(row) = rows.next()? else {
             return Ok(false);
         };
-        // A text that is no UTF-8 is left to whoever reads the event, which then says that it is damaged.
+        // A text that is no UTF-8 is left to the reader of the event, which then says that it is
+        // damaged.
         let text = str::from_utf8(row.get_ref(0)?.as_bytes()?);
         Ok(text.map_or(true, |text| search.matches_json(text)))
     }

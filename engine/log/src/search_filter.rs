@@ -1,8 +1,10 @@
 //! A search in the terms of one partition.
 //!
-//! What a row's columns tell is decided by them: names become the numbers of those that fit, times and
-//! severities are numbers already, and what the partition cannot hold is left out before a row is looked at.
-//! The rest is left to the event's own text, which is read only when the columns do not decide.
+//! Owns what the columns of a row decide: names become the numbers of those that match, times and
+//! severities are numbers already. What only the event's text decides is left to `search`, which
+//! reads it only then.
+//! Invariant: a filter answers yes or no only where the whole search would answer the same;
+//! otherwise it answers that it does not know.
 
 use std::collections::HashSet;
 
@@ -15,6 +17,7 @@ use rusqlite::{Connection, Row};
 use crate::names::{self, NameRole};
 use crate::partition::PartitionState;
 use crate::query::EventQuery;
+use crate::schema::ScanColumn;
 
 /// Names of a role that are looked through; where a partition has more of them, its rows are.
 const NAMES_MOST: usize = 50_000;
@@ -32,7 +35,7 @@ pub(crate) enum SearchFilter {
     Not(Box<SearchFilter>),
     /// The column holds one of these numbers.
     Among {
-        column: NameColumn,
+        column: ScanColumn,
         numbers: HashSet<i64>,
         /// What a row without a number answers.
         without: Option<bool>,
@@ -43,36 +46,22 @@ pub(crate) enum SearchFilter {
     Text,
 }
 
-/// A column of names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NameColumn {
-    Tenant,
-    Topic,
-    Type,
-    Source,
-    User,
+/// A column of names, and what names stand in it.
+#[derive(Debug, Clone, Copy)]
+struct NameColumn {
+    column: ScanColumn,
+    role: NameRole,
 }
 
 impl NameColumn {
-    const fn role(self) -> NameRole {
-        match self {
-            Self::Tenant => NameRole::Tenant,
-            Self::Topic => NameRole::Topic,
-            Self::Type => NameRole::Type,
-            Self::Source => NameRole::Source,
-            Self::User => NameRole::User,
-        }
-    }
+    const TENANT: Self = Self::new(ScanColumn::Tenant, NameRole::Tenant);
+    const TOPIC: Self = Self::new(ScanColumn::Topic, NameRole::Topic);
+    const TYPE: Self = Self::new(ScanColumn::Type, NameRole::Type);
+    const SOURCE: Self = Self::new(ScanColumn::Source, NameRole::Source);
+    const USER: Self = Self::new(ScanColumn::User, NameRole::User);
 
-    /// Its place in [`crate::wanted::select_rows`].
-    const fn index(self) -> usize {
-        match self {
-            Self::Tenant => 4,
-            Self::Topic => 5,
-            Self::Type => 6,
-            Self::Source => 7,
-            Self::User => 8,
-        }
+    const fn new(column: ScanColumn, role: NameRole) -> Self {
+        Self { column, role }
     }
 }
 
@@ -109,18 +98,21 @@ impl SearchFilter {
                 Some(number) => Some(numbers.contains(&number)),
                 None => *without,
             },
-            Self::Time(test) => Some(test.matches_time(Timestamp::from_nanos(row.get(2)?))),
+            Self::Time(test) => {
+                Some(test.matches_time(Timestamp::from_nanos(row.get(ScanColumn::Time.index())?)))
+            }
             Self::Severity(test) => {
-                let severity = Severity::from_number(row.get(3)?);
+                let number: i64 = row.get(ScanColumn::Severity.index())?;
+                let severity = Severity::from_number(number);
                 Some(severity.is_some_and(|severity| test.matches_severity(severity)))
             }
             Self::Text => None,
         })
     }
 
-    /// The numbers that a column of what is sought can hold, where they are few enough to go through each by
-    /// an index; in order.
-    pub(crate) fn index_values(&self, column: NameColumn) -> Option<Vec<i64>> {
+    /// The numbers that a column of what is sought can hold, where they are few enough to go
+    /// through each by an index; in order.
+    pub(crate) fn index_values(&self, column: ScanColumn) -> Option<Vec<i64>> {
         match self {
             Self::All(parts) => parts.iter().find_map(|part| part.index_values(column)),
             Self::Among {
@@ -205,37 +197,37 @@ impl SearchResolver<'_> {
         let nothing = Some(false);
         match &term.field {
             SearchField::Type => {
-                self.match_names(NameColumn::Type, nothing, |name| test.matches_text(name))
+                self.match_names(NameColumn::TYPE, nothing, |name| test.matches_text(name))
             }
             SearchField::Source => {
-                self.match_names(NameColumn::Source, nothing, |name| test.matches_text(name))
+                self.match_names(NameColumn::SOURCE, nothing, |name| test.matches_text(name))
             }
             SearchField::Tenant => {
-                self.match_names(NameColumn::Tenant, nothing, |name| test.matches_text(name))
+                self.match_names(NameColumn::TENANT, nothing, |name| test.matches_text(name))
             }
             SearchField::Topic => {
-                self.match_names(NameColumn::Topic, nothing, |name| test.matches_text(name))
+                self.match_names(NameColumn::TOPIC, nothing, |name| test.matches_text(name))
             }
             SearchField::User => {
-                self.match_names(NameColumn::User, nothing, |name| test.matches_text(name))
+                self.match_names(NameColumn::USER, nothing, |name| test.matches_text(name))
             }
             // What stands there may also be no text.
             SearchField::Path(path) if **path == *"metadata.user" => {
-                self.match_names(NameColumn::User, None, |name| test.matches_text(name))
+                self.match_names(NameColumn::USER, None, |name| test.matches_text(name))
             }
-            SearchField::Channel => self.match_names(NameColumn::Topic, nothing, |topic| {
+            SearchField::Channel => self.match_names(NameColumn::TOPIC, nothing, |topic| {
                 test.matches_text(&channel_of(topic))
             }),
-            SearchField::Kind => self.match_names(NameColumn::Topic, nothing, |topic| {
+            SearchField::Kind => self.match_names(NameColumn::TOPIC, nothing, |topic| {
                 test.matches_text(EventSearch::channel_kind(&channel_of(topic)))
             }),
             SearchField::Rule => {
                 let alerts = Channel::alerts();
-                let of_alerts = self.match_names(NameColumn::Topic, nothing, |topic| {
+                let of_alerts = self.match_names(NameColumn::TOPIC, nothing, |topic| {
                     channel_of(topic) == alerts.as_str()
                 })?;
                 let of_rule =
-                    self.match_names(NameColumn::Type, nothing, |name| test.matches_text(name))?;
+                    self.match_names(NameColumn::TYPE, nothing, |name| test.matches_text(name))?;
                 Ok(match (of_alerts, of_rule) {
                     (SearchFilter::Constant(false), _) | (_, SearchFilter::Constant(false)) => {
                         SearchFilter::Constant(false)
@@ -282,14 +274,14 @@ impl SearchResolver<'_> {
         without: Option<bool>,
         fits: impl Fn(&str) -> bool,
     ) -> Result<SearchFilter, rusqlite::Error> {
-        let numbers = names::find_matching(self.connection, column.role(), NAMES_MOST, fits)?;
+        let numbers = names::find_matching(self.connection, column.role, NAMES_MOST, fits)?;
         Ok(match numbers {
             None => SearchFilter::Text,
             Some(numbers) if numbers.is_empty() && without == Some(false) => {
                 SearchFilter::Constant(false)
             }
             Some(numbers) => SearchFilter::Among {
-                column,
+                column: column.column,
                 numbers,
                 without,
             },

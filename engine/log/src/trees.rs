@@ -1,9 +1,10 @@
-//! Trees that memory holds no more, found by the keys of their nodes.
+//! Trees that memory no longer holds, found by the keys of their nodes.
 //!
-//! Owns `trees.db` beside the log: what each tree was made of, so that it can be grown again from the log. All of
-//! it follows from the log, so a file that is damaged is told, moved away and made anew by whoever reads the log
-//! again. Invariants: what is handed out is what was written, by its checksum; everything that went up to
-//! [`TreeStore::spilled_upto`] is there.
+//! Owns `trees.db` beside the log: what each tree was made of, so that it can be rebuilt from the
+//! log. All of it follows from the log, so a damaged file is reported, moved away and made again by
+//! the caller that next reads the log.
+//! Invariant: what is handed out is what was written, by its checksum, and every tree that was let
+//! go up to [`TreeStore::spilled_upto`] is there.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,11 +14,12 @@ use larum_event::{Position, TenantId};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::{is_damage, quarantine_file};
+use crate::checkpoint::quarantine_file;
 use crate::error::LogError;
+use crate::formats;
 use crate::partition::{lock_read, lock_write, write_error};
 use crate::schema;
-use crate::trees::runs::{KeyEntry, KeyRun, KeyRuns, TreeReadError};
+use crate::trees::runs::{KeyEntry, KeyRun, KeyRuns, RunPlace, TreeReadError};
 use crate::trees::spilled_tree::{append_checksum, decode_value, encode_value, verify_checksum};
 
 mod spilled_tree;
@@ -30,8 +32,6 @@ pub use finder::TreeFinder;
 pub use spilled_tree::SpilledTree;
 
 const FILE_NAME: &str = "trees.db";
-
-const FORMAT: i32 = 1;
 
 /// The number under which the state stands.
 const STATE_ID: u64 = 1;
@@ -78,14 +78,14 @@ struct SharedTrees {
 }
 
 impl TreeStore {
-    /// Opens the store of the log in `dir`, or makes an empty one: where there is none, and where the one there is
-    /// cannot be read, which is told and moved away.
+    /// Opens the store of the log in `dir`, or makes an empty one: where there is none, and where
+    /// the one there is cannot be read, which is told and moved away.
     pub(crate) fn open(dir: &Path) -> Result<Self, LogError> {
         let path = dir.join(FILE_NAME);
         if path.exists() {
             match Self::connect(&path) {
                 Ok(store) => return Ok(store),
-                Err(error) if is_damage(&error) => quarantine_file(&path, &error)?,
+                Err(error) if error.is_damage() => quarantine_file(&path, &error)?,
                 Err(error) => return Err(error),
             }
         }
@@ -109,7 +109,8 @@ impl TreeStore {
     }
 
     fn connect(path: &Path) -> Result<Self, LogError> {
-        let connection = schema::open_file(path, OpenFlags::SQLITE_OPEN_READ_WRITE, FORMAT)?;
+        let connection =
+            schema::open_file(path, OpenFlags::SQLITE_OPEN_READ_WRITE, formats::TREES)?;
         let settle = || {
             connection.pragma_update(None, "journal_mode", "WAL")?;
             // A checkpoint that no longer holds a tree must find it here, whatever happens.
@@ -140,8 +141,8 @@ impl TreeStore {
         Position(self.state.upto)
     }
 
-    /// Keeps trees, so that every tree that went up to `upto` is kept now. They are durable when this returns.
-    /// One that is there already is not kept twice.
+    /// Keeps trees, so that every tree that went up to `upto` is kept now. They are durable when
+    /// this returns. One that is there already is not kept twice.
     ///
     /// # Errors
     /// The disk is full or fails, or the file is damaged; nothing is changed then.
@@ -171,6 +172,7 @@ impl TreeStore {
         trees: &[&SpilledTree],
         upto: Position,
     ) -> Result<TreeStoreState, TreeReadError> {
+        // Copies: if anything fails, what readers and the next attempt see is unchanged.
         let mut state = self.state.clone();
         let mut runs: Vec<Arc<KeyRun>> = self.runs().iter().cloned().collect();
         state.upto = state.upto.max(upto.0);
@@ -189,14 +191,23 @@ impl TreeStore {
             entries.sort_unstable();
             let most = entries.len();
             let mut entries = entries.into_iter();
-            let place = ((state.next_run, 0), state.next_block);
-            let run = KeyRun::write(&transaction, place.0, place.1, most, || Ok(entries.next()))?;
+            let place = RunPlace {
+                number: state.next_run,
+                level: 0,
+                first_block: state.next_block,
+            };
+            let run = KeyRun::write(&transaction, place, most, || Ok(entries.next()))?;
             state.next_run += 1;
             state.next_block = run.next_block();
             runs.push(Arc::new(run));
         }
+        // A merge may fill the next level, which is then merged as well.
         while let Some(level) = runs::level_to_merge(&runs) {
-            let place = (state.next_run, state.next_block);
+            let place = RunPlace {
+                number: state.next_run,
+                level: level + 1,
+                first_block: state.next_block,
+            };
             runs = runs::merge_level(&transaction, &runs, level, place, state.oldest)?;
             state.next_run += 1;
             state.next_block = runs.last().map_or(0, |run| run.next_block());
@@ -204,16 +215,16 @@ impl TreeStore {
         commit_state(transaction, state, runs, &self.shared)
     }
 
-    /// Lets go of trees all of whose events stand before `first`, oldest first, up to one that does not. Returns how
-    /// many.
+    /// Lets go of trees all of whose events stand before `first`, oldest first, up to one that does
+    /// not. Returns how many.
     ///
     /// # Errors
     /// The disk is full or fails, or the file is damaged.
     pub fn drop_before(&mut self, first: Position) -> Result<u64, LogError> {
         let mut dropped = 0;
         loop {
-            let gone = self.drop_batch(first);
-            let gone = gone.map_err(tree_write_error("drop trees from", &self.path))?;
+            let batch = self.drop_batch(first);
+            let gone = batch.map_err(tree_write_error("drop trees from", &self.path))?;
             dropped += gone;
             if gone < DROP_ROWS as u64 {
                 return Ok(dropped);
@@ -229,6 +240,7 @@ impl TreeStore {
         while dropped < DROP_ROWS as u64 && state.oldest < state.next_tree {
             let tree = fetch_tree(&transaction, state.oldest)?
                 .ok_or(TreeReadError::Corrupt("a tree does not read back"))?;
+            // Only from the old end on: `oldest` alone says which trees are gone.
             if tree.events.last().is_some_and(|last| *last >= first) {
                 break;
             }
@@ -241,6 +253,7 @@ impl TreeStore {
         if dropped == 0 {
             return Ok(0);
         }
+        // A run that still names one tree stays whole; its keys of dropped trees lead nowhere.
         let (kept, gone): (Vec<_>, Vec<_>) = runs
             .iter()
             .cloned()
@@ -310,7 +323,7 @@ fn commit_state(
 }
 
 fn read_state(connection: &Connection) -> Result<(TreeStoreState, KeyRuns), TreeReadError> {
-    let state = connection
+    let saved = connection
         .query_row(
             "SELECT body FROM state WHERE id = ?1",
             [STATE_ID.cast_signed()],
@@ -322,7 +335,7 @@ fn read_state(connection: &Connection) -> Result<(TreeStoreState, KeyRuns), Tree
             },
         )
         .optional()?;
-    let state = state
+    let state = saved
         .flatten()
         .ok_or(TreeReadError::Corrupt("its state does not read back"))?;
     let runs = KeyRun::load_all(connection)?;
@@ -334,7 +347,7 @@ fn read_state(connection: &Connection) -> Result<(TreeStoreState, KeyRuns), Tree
     Ok((state, runs))
 }
 
-/// The tree with a number; `None` when there is none.
+/// The tree with a number; `None` when there is no such tree.
 fn fetch_tree(connection: &Connection, id: u64) -> Result<Option<SpilledTree>, TreeReadError> {
     let read = connection
         .prepare_cached("SELECT body FROM trees WHERE id = ?1")?
@@ -361,7 +374,7 @@ fn mix_key(tenant: &TenantId, key: u64) -> u64 {
 }
 
 fn create_file(path: &Path) -> Result<(), LogError> {
-    crate::checkpoint::create_file(path, FORMAT, |connection| {
+    crate::checkpoint::create_file(path, formats::TREES, |connection| {
         connection.execute_batch(TABLES)?;
         let empty = encode_value(STATE_ID, &TreeStoreState::default());
         connection

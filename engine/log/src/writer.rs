@@ -1,11 +1,12 @@
 //! The one writer of the log.
 //!
-//! Owns the order of the log and what "stored" means: a position is given out only when its transaction is
-//! on the disk. Linger, queues and acknowledgements belong to the runtime. It reads no clock.
+//! Owns the order of the log and what "stored" means: a position is given out only when its
+//! transaction is on the disk. Linger, queues and acknowledgements belong to the runtime. It reads
+//! no clock.
 //!
-//! Invariant: what is in memory (head, ids, names, standing facts) is what the last successful commit
-//! left. A failed commit changes none of it, and unless the disk was merely full, nothing more is written
-//! until the log is opened again, since nobody knows then what the disk holds.
+//! Invariant: what is in memory (head, ids, names, standing facts) is what the last successful
+//! commit left. A failed commit changes none of it, and unless the disk was merely full, nothing
+//! more is written until the log is opened again, since what the disk holds is then unknown.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -32,12 +33,12 @@ use crate::reader::LogReader;
 use crate::trees::TreeStore;
 use crate::{dedup, recovery};
 
-/// Full partitions that may wait to be sealed; with one more the writer seals itself. Each holds its ids in
-/// memory.
+/// Full partitions that may wait to be sealed; with one more the writer seals itself. Each holds
+/// its ids in memory.
 const UNSEALED_MOST: usize = 4;
 
-/// A write-ahead log of this many pages, 256 MiB, is brought into its partition by the writer, if maintenance
-/// has not done so by then. Only many small transactions in one partition come to that.
+/// A write-ahead log of this many pages, 256 MiB, is brought into its partition by the writer, if
+/// maintenance has not done so by then. Only many small transactions in one partition come to that.
 const WAL_PAGES_MOST: u64 = 32_768;
 
 /// The log, opened for writing. There is one in all processes.
@@ -149,7 +150,8 @@ impl Log {
         self.run_transaction(None, |_, batch| Ok(batch.stage_controls(bodies)))
     }
 
-    /// Appends what an epoch derived, control records that go with it, and its commit: all or nothing.
+    /// Appends what an epoch derived, control records that go with it, and its commit: all or
+    /// nothing.
     ///
     /// # Errors
     /// As [`Log::execute_writes`].
@@ -166,12 +168,13 @@ impl Log {
         )
     }
 
-    /// Does the work of many callers in one transaction with one sync of the disk, in the order given.
+    /// Does the work of many callers in one transaction with one sync of the disk, in the order
+    /// given.
     ///
     /// # Errors
-    /// None of it is done then. [`LogError::NotControl`] and [`LogError::Epoch`] name work that is never
-    /// done; after [`LogError::Full`] it may be tried again; after [`LogError::Commit`] the log must be
-    /// reopened, and everything else fails with [`LogError::Poisoned`] until then.
+    /// None of it is done then. [`LogError::NotControl`] and [`LogError::Epoch`] name work that is
+    /// never done; after [`LogError::Full`] it may be tried again; after [`LogError::Commit`] the
+    /// log must be reopened, and everything else fails with [`LogError::Poisoned`] until then.
     pub fn execute_writes(&mut self, work: Vec<LogWrite>) -> Result<Vec<WriteReceipt>, LogError> {
         let head = self.head();
         for work in &work {
@@ -273,6 +276,7 @@ impl Log {
     fn publish_batch(&mut self, batch: WriteBatch) {
         let last = batch.last_position();
         let mut position = batch.first;
+        // Before the head moves: who reads up to it must find every record and every id there.
         {
             let mut tail = partition::lock_write(&self.active.index);
             let mut recent = partition::lock_write(&self.shared.recent);
@@ -328,8 +332,8 @@ impl Log {
         self.active = ActivePartition::open(next.clone(), self.options.partition_span)?;
         self.shared.add_partition(next);
         self.shared.wal_pages.store(0, Ordering::Relaxed);
-        let unsealed = self.shared.partitions();
-        let unsealed = unsealed.iter().filter(|one| !one.is_sealed()).count();
+        let partitions = self.shared.partitions();
+        let unsealed = partitions.iter().filter(|one| !one.is_sealed()).count();
         if unsealed > 1 + UNSEALED_MOST {
             tracing::warn!(unsealed, "sealing fell behind, so the writer seals");
             self.maintenance().seal_oldest()?;
@@ -337,8 +341,8 @@ impl Log {
         Ok(())
     }
 
-    /// Drops the sealed partitions whose records all stand before `position`. Returns how many; the log
-    /// then begins at [`LogReader::first_position`].
+    /// Drops the sealed partitions whose records all stand before `position`. Returns how many; the
+    /// log then begins at [`LogReader::first_position`].
     ///
     /// # Errors
     /// A file cannot be removed.

@@ -1,9 +1,9 @@
 //! The circuit breaker: who keeps failing is left alone for a while, then tried once.
 //!
-//! A pure state machine, owned by the caller of the failing thing: one per (channel, consumer), per
-//! rule, per outside endpoint (1-30 to 1-32). It reads no clock and waits for nothing: time is an
-//! argument, on any clock that the owner sticks to (consumers: the runtime's monotonic clock; rules:
-//! the log's time, so that a replay opens and closes the same breakers).
+//! Owns a pure state machine, one per (channel, consumer), per rule, per outside endpoint (1-30 to
+//! 1-32). It reads no clock and waits for nothing: time is an argument, on any clock that the
+//! caller sticks to (consumers: the runtime's monotonic clock; rules: the log's time, so that a
+//! replay opens and closes the same breakers).
 //!
 //! ```text
 //!            too many failures, slow calls, or too old a queue
@@ -13,9 +13,10 @@
 //!                                                       └─────────────────────┘
 //! ```
 //!
-//! What counts as a failure is the caller's judgement, with one rule: a bad *event* never does, or
-//! malformed input would switch detection off. While open nothing is lost: the cursor stops and the
-//! log holds the backlog.
+//! What counts as a failure is the caller's job to say, with one rule: a bad *event* never does, or
+//! malformed input would switch detection off.
+//! Invariant: while half-open at most one probe is out. While open nothing is lost: the cursor
+//! stops and the log holds the backlog.
 
 use std::collections::VecDeque;
 
@@ -116,8 +117,9 @@ pub enum CallOutcome {
     Failure,
 }
 
-/// Leave for one call. Hand it back with [`CircuitBreaker::record_call`] or [`CircuitBreaker::abandon_call`]; the breaker
-/// knows by it the probe's answer from that of a call begun before it opened.
+/// Leave for one call. Hand it back with [`CircuitBreaker::record_call`] or
+/// [`CircuitBreaker::abandon_call`]; the breaker knows by it the probe's answer from that of a call
+/// begun before it opened.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a pass is handed back with the call's outcome"]
 pub struct CallPermit {
@@ -197,7 +199,8 @@ impl CircuitBreaker {
         }
     }
 
-    /// Where it stands. It stays open until [`CircuitBreaker::request_call`] is asked after the cool-down.
+    /// Where it stands. It stays open until [`CircuitBreaker::request_call`] is asked after the
+    /// cool-down.
     pub fn state(&self) -> BreakerState {
         match self.circuit {
             CircuitState::Closed => BreakerState::Closed,

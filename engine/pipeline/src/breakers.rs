@@ -1,23 +1,25 @@
 //! Rules that keep failing, broken out and tried again.
 //!
-//! Owns a [`CircuitBreaker`] for each rule and tenant that failed of late, and the ledger of what they missed. Breakers are
-//! fed in the order of places and on the log's own time (arrivals), so what they do is a function of the log: the
-//! same however it is cut into epochs, and the same in a replay. Where nobody knows when events arrived
-//! (files) nothing is broken out. A rule that is broken out says nothing for that tenant; matchers need not even
-//! ask it. What throws may be a bad event, so it takes half of the answers since the first failure, and one
-//! tenant's events never break a rule out for another.
+//! Owns a [`CircuitBreaker`] for each rule and tenant that failed of late, and the ledger of what
+//! they missed. Breakers are fed in the order of places and on the log's own time (arrivals), so
+//! what they do is a function of the log: the same however it is cut into epochs, and the same in a
+//! replay. Without arrival times (files) nothing is broken out. A rule that is broken out says
+//! nothing for that tenant; matchers need not even ask it. When a breaker opens is the job of
+//! [`CircuitBreaker`], and the alert about it that of `system`.
+//! Invariant: one tenant's events never break a rule out for another, and a bad event alone never
+//! does: half of the answers since the first failure must have failed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::sync::Arc;
 
-use larum_event::{EvaluationPlace, EventId, Position, RuleId, Span, TenantId, Timestamp};
+use larum_event::{
+    EvaluationPlace, EventId, MonotonicTime, Position, RuleId, Span, TenantId, Timestamp,
+};
 use larum_rule::RuleSet;
 use serde::{Deserialize, Serialize};
 
 use crate::breaker::{BreakerConfig, BreakerState, CallDecision, CallOutcome, CircuitBreaker};
-use crate::epoch::{EpochItem, PlacedFault};
-use crate::shards::MatchOutput;
-use larum_event::MonotonicTime;
+use crate::epoch_item::EpochItem;
+use crate::matching::{MatchOutput, PlacedFault, SkippedRules};
 
 /// Rules and tenants with failures that are known at a time; what comes beyond is never broken out.
 const WATCHED_MOST: usize = 10_000;
@@ -84,22 +86,7 @@ pub struct BreakerEvent {
     pub missed: RuleOutage,
 }
 
-/// The rules that need not be asked, by tenant.
-#[derive(Debug, Clone, Default)]
-pub struct SkippedRules {
-    everywhere: Arc<BTreeSet<u32>>,
-    by_tenant: HashMap<TenantId, Arc<BTreeSet<u32>>>,
-}
-
-impl SkippedRules {
-    /// The rules that need not be asked about events of `tenant`.
-    pub fn for_tenant(&self, tenant: &TenantId) -> &Arc<BTreeSet<u32>> {
-        let own = (!self.by_tenant.is_empty()).then(|| self.by_tenant.get(tenant));
-        own.flatten().unwrap_or(&self.everywhere)
-    }
-}
-
-/// See the module's words.
+/// The breakers of rules that failed of late, and what rules missed.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct RuleBreakers {
     watched: BTreeMap<(RuleId, TenantId), WatchedRule>,
@@ -111,6 +98,15 @@ pub(crate) struct RuleBreakers {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct WatchedRule {
     breaker: CircuitBreaker,
+    /// What it failed on last.
+    reason: String,
+}
+
+/// A change of a rule's breaker, and what it means for the rule.
+struct RuleBreak {
+    change: BreakerChange,
+    /// When the rule is tried again.
+    until: Option<Timestamp>,
     /// What it failed on last.
     reason: String,
 }
@@ -127,7 +123,8 @@ impl RuleBreakers {
         self.ledger.iter()
     }
 
-    /// What need not be asked about events up to `now`, besides the rules left out anyway.
+    /// What need not be asked about events up to `now`, besides the rules that are skipped
+    /// `everywhere`.
     pub(crate) fn skipped_rules(
         &self,
         set: &RuleSet,
@@ -148,17 +145,11 @@ impl RuleBreakers {
                     .insert(number);
             }
         }
-        let shared = by_tenant.into_iter();
-        SkippedRules {
-            everywhere: Arc::new(everywhere.clone()),
-            by_tenant: shared
-                .map(|(tenant, rules)| (tenant, Arc::new(rules)))
-                .collect(),
-        }
+        SkippedRules::new(everywhere, by_tenant)
     }
 
-    /// Feeds the answers of one layer's rules on `items`, each of which was admitted at `time`, and takes back
-    /// those of rules that were broken out by then.
+    /// Feeds the answers of one layer's rules on `items`, each of which was admitted at `time`, and
+    /// takes back those of rules that were broken out by then.
     pub(crate) fn record_calls(
         &mut self,
         set: &RuleSet,
@@ -174,6 +165,7 @@ impl RuleBreakers {
         if suspects.is_empty() {
             return breaks;
         }
+        // In the order of places for each rule: the answer before decides whether this one counts.
         for (number, calls) in collect_calls(&suspects, items, matched) {
             let Some(rule) = set.rule(number) else {
                 continue;
@@ -222,6 +214,7 @@ impl RuleBreakers {
         let Some(WatchedRule { breaker, reason }) = self.watched.get_mut(&key) else {
             return true;
         };
+        // Before the request, which may half-open the breaker: then the failure is a probe's.
         let before = breaker.state();
         let CallDecision::Permitted(pass) = breaker.request_call(now) else {
             return false;
@@ -242,10 +235,15 @@ impl RuleBreakers {
         };
         let is_at_peace = breaker.is_healthy();
         if let Some(change) = change {
-            let (until, reason) = (breaker.open_until(), reason.clone());
-            let until = until.map(|until| Timestamp::from_nanos(until.as_nanos()));
-            breaks.extend(self.record_change(change, &key, call, (until, reason)));
+            let reopening = breaker.open_until();
+            let happened = RuleBreak {
+                change,
+                until: reopening.map(|at| Timestamp::from_nanos(at.as_nanos())),
+                reason: reason.clone(),
+            };
+            breaks.extend(self.record_change(rule, call, happened));
         }
+        // Only rules that failed of late are watched, so that memory is bounded by failures.
         if is_at_peace {
             self.watched.remove(&key);
         }
@@ -255,12 +253,18 @@ impl RuleBreakers {
     /// Writes a change into the ledger.
     fn record_change(
         &mut self,
-        change: BreakerChange,
-        (rule, tenant): &(RuleId, TenantId),
+        rule: &RuleId,
         call: &RuleCall<'_>,
-        (until, reason): (Option<Timestamp>, String),
+        happened: RuleBreak,
     ) -> Option<BreakerEvent> {
         let position = call.item.place.position;
+        let envelope = call.item.event.envelope();
+        let tenant = &envelope.tenant;
+        let RuleBreak {
+            change,
+            until,
+            reason,
+        } = happened;
         if change == BreakerChange::Opened {
             self.insert_outage(RuleOutage {
                 rule: rule.clone(),
@@ -272,16 +276,17 @@ impl RuleBreakers {
                 until: None,
             });
         }
+        // From the newest on: a rule has one stretch at most that is not over.
         let missed = self.ledger.iter_mut().rev().find(|missed| {
             missed.before.is_none() && missed.rule == *rule && missed.tenant == *tenant
         })?;
-        (missed.until, missed.reason) = (until, reason);
+        missed.until = until;
+        missed.reason = reason;
         match change {
             BreakerChange::Opened => {}
             BreakerChange::ProbeFailed => missed.probes = missed.probes.saturating_add(1),
             BreakerChange::Closed => missed.before = Some(position),
         }
-        let envelope = call.item.event.envelope();
         Some(BreakerEvent {
             change,
             place: call.item.place,
@@ -304,7 +309,8 @@ impl RuleBreakers {
         self.ledger.insert(index, missed);
     }
 
-    /// Goes on with other rules, after `reached`: those that mean the same stay broken out, the others begin anew.
+    /// Goes on with other rules, after `reached`: those that mean the same stay broken out, the
+    /// others start with a closed breaker.
     pub(crate) fn activate_rules(&mut self, old: &RuleSet, new: &RuleSet, reached: Position) {
         let goes_on = |rule: &RuleId| {
             let number = rule_number(old, rule);
@@ -345,8 +351,8 @@ fn find_item(items: &[EpochItem], place: EvaluationPlace) -> Option<&EpochItem> 
         .filter(|item| item.place == place)
 }
 
-/// The answers of rules on items, by rule and in order: those of their scripts and, where none ran, their
-/// matches.
+/// The answers of rules on items, by rule and in order: those of their scripts and, where none ran,
+/// their matches.
 fn collect_calls<'a>(
     of: &BTreeSet<u32>,
     items: &'a [EpochItem],

@@ -1,8 +1,9 @@
 //! How long the chain of causes behind an event is.
 //!
-//! Owns the guard against loops that go through the outside world: an alert goes out, a handler sends an
-//! event that names it as its cause, a rule fires on that event, and so on (4-12). Only events with a
-//! cause are remembered, at most [`REMEMBERED_MOST`] of them, the oldest forgotten first.
+//! Owns the guard against loops that go through the outside world: an alert goes out, a handler
+//! sends an event that names it as its cause, a rule fires on that event, and so on (4-12). Only
+//! events with a cause are remembered, at most [`REMEMBERED_MOST`] of them, the oldest forgotten
+//! first.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -1,18 +1,20 @@
 //! How far event time has come, per source and per tenant.
 //!
-//! Owns the decision which clock an event runs on, at which time it counts, and what the watermark is after
-//! it. Whether it is too late is each window's decision. All of it is a function of the events in log order, of
-//! the arrival times the log holds and of its ticks: nothing here reads a clock
+//! Owns the decision which clock an event runs on, at which time it counts, and what the watermark
+//! is after it. Whether it is too late is each window's decision.
+//! Invariant: all of it is a function of the events in log order, of the arrival times the log
+//! holds and of its ticks: nothing here reads a clock
 //! ([0011](../../../docs/decisions/0011-the-watermark-is-that-of-the-slowest-source.md)).
 //!
-//! - A source's progress is the furthest (time, sequence) of its events. A stamp from the future moves it no
-//!   further than the time the event arrived.
-//! - The tenant's watermark is the least progress of all its sources, and never goes back. A source that is first
-//!   seen behind it, or comes back there, *joins*: its events count at the watermark until it has caught up, so
-//!   that nothing of a new source is left out.
-//! - A source more than `max_lag` behind the front is *lagging* (imported history, a slow clock): it
-//!   runs on a clock of its own until it has caught up. So do the events that a source stamps more than `max_lag`
-//!   ahead of their arrival (a broken clock). Neither holds back nor spoils the windows of the others.
+//! - A source's progress is the furthest (time, sequence) of its events. A stamp from the future
+//!   moves it no further than the time the event arrived.
+//! - The tenant's watermark is the least progress of all its sources, and never goes back. A source
+//!   that is first seen behind it, or comes back there, *joins*: its events count at the watermark
+//!   until it has caught up, so that nothing of a new source is lost.
+//! - A source more than `max_lag` behind the front is *lagging* (imported history, a slow clock):
+//!   it runs on a clock of its own until it has caught up. So do the events that a source stamps
+//!   more than `max_lag` ahead of their arrival (a broken clock). Neither holds back nor spoils the
+//!   windows of the others.
 //! - A source that is silent moves on with the time of arrival of what else comes, and with ticks.
 
 use std::collections::BTreeMap;
@@ -47,8 +49,8 @@ pub struct WatermarkStep {
 }
 
 impl WatermarkStep {
-    /// The same, as windows of rules of `layer` take it. Above the first layer, time moves after the alerts that
-    /// become final by it.
+    /// The same, as windows of rules of `layer` take it. Above the first layer, time moves after
+    /// the alerts that become final by it.
     pub fn for_layer(&self, layer: u8) -> ClockMove<'_> {
         let place = match layer {
             0 => self.place,
@@ -204,14 +206,14 @@ impl EventClocks {
         }
     }
 
-    /// Keeps the number of tenants bounded: the tenth part of them that was idle longest goes, with what
-    /// their windows hold.
+    /// Keeps the number of tenants bounded: the tenth part of them that was idle longest goes, with
+    /// what their windows hold.
     fn forget_idle_tenants(&mut self, place: EvaluationPlace, steps: &mut Vec<WatermarkStep>) {
         if self.tenants.len() < limits::TENANTS {
             return;
         }
-        let idle = self.tenants.iter();
-        let mut idle: Vec<(Position, TenantId)> = idle
+        let tenants = self.tenants.iter();
+        let mut idle: Vec<(Position, TenantId)> = tenants
             .map(|(tenant, clocks)| (clocks.last_position(), tenant.clone()))
             .collect();
         idle.sort();

@@ -1,7 +1,7 @@
 //! Which alerts may still change.
 //!
-//! Owns what layers above see: an alert once, when it becomes final. A later revision of a final alert, grown or
-//! over, is for people alone.
+//! Owns what layers above see: an alert once, when it becomes final. A later revision of a final
+//! alert, grown or over, is for people alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,7 +19,8 @@ impl EarlyAlerts {
         &mut self,
         rule: &RuleId,
         alert: &Arc<str>,
-        (revision, status): (u32, AlertStatus),
+        revision: u32,
+        status: AlertStatus,
     ) -> bool {
         match status {
             AlertStatus::Early => {

@@ -2,7 +2,8 @@
 
 use larum_event::{Rejection, RuleId};
 
-/// Why a checkpoint cannot be restored. The caller falls back to an older one, or to the start of the log.
+/// Why a checkpoint cannot be restored. The caller falls back to an older one, or to the start of
+/// the log.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// A part's bytes are not what this version writes.
@@ -21,8 +22,8 @@ pub enum CheckpointError {
     },
 }
 
-/// Why an alert could not be made into an event. It is a fault of the rule (its fields are too large),
-/// never of the events.
+/// Why an alert could not be made into an event. It is a fault of the rule (its fields are too
+/// large), never of the events.
 #[derive(Debug, thiserror::Error)]
 #[error("the alert of rule {rule} is no valid event")]
 pub struct RaiseError {

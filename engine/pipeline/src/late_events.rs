@@ -1,6 +1,7 @@
-//! What is told of events that came too late to count.
+//! Events that came too late to count, and how they are reported.
 //!
-//! Owns the events of `$sys.late`: one for each event that some rule's window left out, naming all those rules.
+//! Owns the events of `$sys.late`: one for each event that came too late for some rule's window,
+//! naming all those rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,16 +11,16 @@ use larum_event::{
 use larum_rule::RuleSet;
 use serde_json::json;
 
-use crate::epoch::EpochItem;
+use crate::epoch_item::EpochItem;
 use crate::raise::engine_alert_id;
 use crate::system::system_event;
 
 /// An event that came too late for the windows of some rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LateEvent {
-    /// Whose.
+    /// The tenant whose event it is.
     pub tenant: TenantId,
-    /// Of which source.
+    /// The source it came from.
     pub source: Source,
     /// Where it stands in the log.
     pub position: Position,
@@ -33,7 +34,7 @@ pub struct LateEvent {
     pub rules: Vec<RuleId>,
 }
 
-/// A match that a window left out.
+/// A match that came too late for its window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LateMatch {
     /// Where the event stands.
@@ -77,7 +78,7 @@ impl LateMatches {
 }
 
 impl LateEvent {
-    /// The event that tells of it.
+    /// The event that reports it.
     pub(crate) fn to_event(&self) -> Option<Event> {
         let rules: Vec<&str> = self.rules.iter().map(RuleId::as_str).collect();
         let kind = RuleId::new("larum.late").ok()?;

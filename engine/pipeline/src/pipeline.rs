@@ -1,193 +1,158 @@
 //! Everything on one thread.
 //!
-//! Owns the windows, a matcher and the trees that rules ask, and drives them through the sequencer. It is what `larum detect`
-//! and rule tests run, and what rebuilds one failed window from a checkpoint and the log.
+//! Owns the windows and a matcher, and answers the steps of an [`EpochDriver`] with them. The order
+//! of these steps is the driver's job. This is what `larum detect` and rule tests run, and what
+//! rebuilds one failed window from a checkpoint and the log.
+//! Invariant: cutting the input into other stretches gives the same alerts, so the caller may
+//! choose stretches for speed alone.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use larum_event::{Detection, Event, Position, Timestamp};
+use larum_event::{Event, Position, Timestamp};
 use larum_rule::{RuleMatcher, RuleSet};
 use larum_window::RuleWindow;
 
 use crate::breakers::RuleOutage;
-use crate::epoch::{Epoch, EpochOutcome, EventInput, split_inputs};
+use crate::epoch_driver::{EpochDriver, EpochStep, WindowStep};
+use crate::epoch_item::{EventInput, split_inputs};
+use crate::epoch_outcome::EpochOutcome;
 use crate::error::CheckpointError;
+use crate::matching::match_items;
 use crate::plan::WindowPlan;
-use crate::sequencer::Sequencer;
 use crate::settings::PipelineSettings;
-use crate::shards::{WindowShard, WindowWork, match_items, run_window, split_by_shard};
-use crate::trees::{KINSHIP_PART, RuleTrees, raw_events};
+use crate::shards::{WindowAnswer, WindowShard, WindowWork, run_window};
+use crate::trees::RuleTrees;
 
 /// The pure pipeline: events in order become alerts.
 pub struct Pipeline {
-    sequencer: Sequencer,
-    settings: PipelineSettings,
+    driver: EpochDriver,
     matcher: RuleMatcher,
-    plan: WindowPlan,
     windows: BTreeMap<WindowShard, RuleWindow>,
-    /// Kept only for rules that ask.
-    trees: Option<RuleTrees>,
 }
-
-/// Whether input goes on.
-#[derive(Debug, Clone, Copy)]
-enum InputState {
-    Open,
-    Closed,
-}
-
-/// The name of the sequencer's part of a checkpoint.
-const SEQUENCER_PART: &str = "sequencer";
 
 impl Pipeline {
     /// A pipeline that has seen nothing.
     pub fn new(set: Arc<RuleSet>, settings: PipelineSettings) -> Self {
-        let plan = WindowPlan::new(Arc::clone(&set), &settings);
-        let trees = set
-            .asks_trees()
-            .then(|| RuleTrees::new(set.links(), settings.trees));
-        let mut pipeline = Self {
-            windows: create_windows(&plan, set.rules().len(), settings.shards),
-            plan,
-            sequencer: Sequencer::new(Arc::clone(&set), &settings),
+        let driver = EpochDriver::new(Arc::clone(&set), &settings);
+        Self {
+            windows: create_windows(driver.plan(), set.rules().len()),
+            driver,
             matcher: RuleMatcher::new(set),
-            settings,
-            trees: None,
-        };
-        pipeline.use_trees(trees);
-        pipeline
+        }
     }
 
     /// The trees that the rules in force ask; `None` if they ask none.
     pub fn trees(&self) -> Option<&RuleTrees> {
-        self.trees.as_ref()
+        self.driver.trees()
     }
 
     /// From now on rules ask `trees`.
     pub fn use_trees(&mut self, trees: Option<RuleTrees>) {
-        self.matcher
-            .set_trees(trees.as_ref().map(RuleTrees::tree_lookup));
-        self.trees = trees;
+        self.driver.use_trees(trees);
     }
 
-    /// Goes on with other rules; windows of rules whose meaning is unchanged keep their state. Trees go on as they
-    /// are if the links do; else those of rules that ask begin anew, see [`Pipeline::use_trees`].
-    pub fn activate_rules(&mut self, set: Arc<RuleSet>, settings: PipelineSettings) {
-        let old = Arc::clone(self.rule_set());
-        let plan = WindowPlan::new(Arc::clone(&set), &settings);
-        let mut windows = create_windows(&plan, set.rules().len(), settings.shards);
-        for (unit, window) in std::mem::take(&mut self.windows) {
-            let Some(now) = set.successor(&old, unit.rule) else {
-                continue;
-            };
-            let unit = WindowShard {
-                rule: now,
-                shard: unit.shard,
-            };
-            if let Ok(window) = plan.restore_window(unit, &window.checkpoint()) {
-                windows.insert(unit, window);
-            }
-        }
-        self.windows = windows;
-        self.plan = plan;
-        self.sequencer.activate_rules(Arc::clone(&set), &settings);
-        let trees = self.trees.take();
-        let trees = set.asks_trees().then(|| {
-            let kept = trees.filter(|trees| trees.links() == set.links());
-            kept.unwrap_or_else(|| RuleTrees::new(set.links(), settings.trees))
-        });
+    /// Puts other rules in force; windows of rules of unchanged meaning keep their state. Says
+    /// whether rules now ask trees that are empty, see [`Pipeline::use_trees`].
+    pub fn activate_rules(&mut self, set: Arc<RuleSet>, settings: &PipelineSettings) -> bool {
+        let rules = set.rules().len();
+        let change = self.driver.activate_rules(Arc::clone(&set), settings);
+        let windows = create_windows(self.driver.plan(), rules);
+        let old = std::mem::replace(&mut self.windows, windows);
+        let carried = old
+            .iter()
+            .filter_map(|(unit, window)| change.carry_over(*unit, &window.checkpoint()));
+        self.windows.extend(carried);
         self.matcher = RuleMatcher::new(set);
-        self.settings = settings;
-        self.use_trees(trees);
+        change.has_new_trees()
     }
 
-    /// Says nothing for `rules`, which must be closed under "is read by" to make sense.
+    /// From now on raises nothing for `rules`. Every rule that reads the alerts of one of them must
+    /// be among them too.
     pub fn detach_rules(&mut self, rules: impl IntoIterator<Item = u32>) {
-        self.sequencer.detach_rules(rules);
+        self.driver.sequencer_mut().detach_rules(rules);
     }
 
-    /// Takes note of an alert that is in the log already, raised by a rule that says nothing here.
+    /// Takes note of an alert that is in the log already, raised by a rule that is detached here.
     pub fn remember_alert(&mut self, alert: &Event) {
-        self.sequencer.remember_alert(alert);
+        self.driver.sequencer_mut().remember_alert(alert);
     }
 
     /// What rules missed because they kept failing, oldest first.
     pub fn outages(&self) -> Vec<RuleOutage> {
-        self.sequencer.outages()
+        self.driver.sequencer().outages()
     }
 
     /// The rules in force.
     pub fn rule_set(&self) -> &Arc<RuleSet> {
-        self.sequencer.rule_set()
+        self.driver.rule_set()
     }
 
     /// How far event time has come over all tenants.
     pub fn watermark(&self) -> Timestamp {
-        self.sequencer.watermark()
+        self.driver.sequencer().watermark()
     }
 
-    /// Evaluates the next stretch of the log. Any cutting into stretches gives the same alerts.
+    /// Evaluates the next stretch of the log.
     pub fn run_inputs(&mut self, inputs: &[EventInput]) -> EpochOutcome {
         let mut outcome = EpochOutcome::default();
         for piece in split_inputs(inputs) {
-            outcome.extend(self.run_piece(piece));
+            self.driver.begin_inputs(piece);
+            outcome.extend(self.run_epoch());
         }
         outcome
     }
 
-    fn run_piece(&mut self, inputs: &[EventInput]) -> EpochOutcome {
-        let epoch = self.sequencer.begin_epoch(inputs);
-        if let Some(trees) = &self.trees {
-            trees.insert_events(raw_events(inputs));
-        }
-        self.run_epoch(epoch, InputState::Open)
-    }
-
     /// It is `at` as of `position`: time passes without any event.
     pub fn tick(&mut self, position: Position, at: Timestamp) -> EpochOutcome {
-        let epoch = self.sequencer.begin_tick(position, at);
-        self.run_epoch(epoch, InputState::Open)
+        self.driver.begin_tick(position, at);
+        self.run_epoch()
     }
 
-    /// The end of all input: what is open ends.
+    /// The end of all input: every open window ends.
     pub fn close_input(&mut self) -> EpochOutcome {
-        let epoch = self.sequencer.begin_close();
-        self.run_epoch(epoch, InputState::Closed)
+        self.driver.begin_close();
+        self.run_epoch()
     }
 
-    fn run_epoch(&mut self, mut epoch: Epoch, end: InputState) -> EpochOutcome {
-        for layer in 0..self.rule_set().layers() {
-            let items = epoch.layer_items(layer);
-            let unasked = self.sequencer.skipped_rules(&epoch);
-            let mut matched = match_items(&mut self.matcher, layer, &items, &unasked);
-            self.sequencer
-                .apply_breakers(&mut epoch, &items, &mut matched);
-            self.sequencer.drop_detached_matches(&mut matched.matches);
-            let mut work = split_by_shard(matched.matches, self.settings.shards);
-            let mut detections: Vec<Detection> = Vec::new();
-            for (unit, window) in &mut self.windows {
-                if shard_layer(self.sequencer.rule_set(), *unit) != Some(layer) {
-                    continue;
+    fn run_epoch(&mut self) -> EpochOutcome {
+        loop {
+            match self.driver.next_step(&mut self.matcher) {
+                EpochStep::Match(step) => {
+                    self.matcher.set_trees(step.trees);
+                    let matched =
+                        match_items(&mut self.matcher, step.layer, &step.items, &step.skipped);
+                    self.driver.record_matches(matched);
                 }
-                let work = WindowWork {
-                    layer,
-                    matches: work.remove(unit).unwrap_or_default(),
-                    steps: epoch.steps(),
-                };
-                let mut answer = run_window(window, work);
-                match end {
-                    InputState::Open => {}
-                    InputState::Closed => answer.close_window(window, epoch.layer_end(layer)),
+                EpochStep::Windows(step) => {
+                    let answers = self.run_windows(step);
+                    self.driver.record_answers(answers);
                 }
-                detections.append(&mut answer.detections);
-                self.sequencer.record_late(&mut epoch, answer.late);
-                self.sequencer.record_faults(&mut epoch, answer.faults);
+                // Nothing is stored outside of windows yet, so there is nothing to resume with.
+                EpochStep::Fetch(_) => self.driver.resume_with(Vec::new()),
+                EpochStep::Done(outcome) => return outcome,
             }
-            self.sequencer
-                .raise_alerts(&mut epoch, layer, detections, &mut self.matcher);
         }
-        self.sequencer.finish_epoch(epoch)
+    }
+
+    fn run_windows(&mut self, mut step: WindowStep) -> WindowAnswer {
+        let set = self.driver.rule_set();
+        let mut answers = WindowAnswer::default();
+        for (unit, window) in &mut self.windows {
+            let is_of_layer = set
+                .rule(unit.rule)
+                .is_some_and(|rule| rule.layer == step.layer);
+            if is_of_layer && step.includes(*unit) {
+                let work = WindowWork {
+                    layer: step.layer,
+                    matches: step.matches.remove(unit).unwrap_or_default(),
+                    steps: Arc::clone(&step.steps),
+                    closes_at: step.closes_at,
+                };
+                answers.append(run_window(window, work));
+            }
+        }
+        answers
     }
 
     /// Everything that later alerts depend on, as named parts; a window without state has none.
@@ -198,10 +163,9 @@ impl Pipeline {
             .iter()
             .filter(|(_, window)| window.stats().keys > 0)
             .map(|(unit, window)| (unit.name(set), window.checkpoint()));
-        let trees = self.trees.iter();
-        let trees = trees.map(|trees| (KINSHIP_PART.to_owned(), trees.checkpoint()));
-        std::iter::once((SEQUENCER_PART.to_owned(), self.sequencer.checkpoint()))
-            .chain(trees)
+        self.driver
+            .checkpoint()
+            .into_iter()
             .chain(windows)
             .collect()
     }
@@ -215,21 +179,11 @@ impl Pipeline {
             .iter()
             .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
             .collect();
-        let sequencer = parts
-            .get(SEQUENCER_PART)
-            .ok_or_else(|| missing_part(SEQUENCER_PART))?;
-        self.sequencer.restore(sequencer)?;
-        let set = Arc::clone(self.rule_set());
-        if set.asks_trees() {
-            let bytes = parts
-                .get(KINSHIP_PART)
-                .ok_or_else(|| missing_part(KINSHIP_PART))?;
-            self.use_trees(Some(RuleTrees::restore(bytes, set.links())?));
-        }
+        self.driver.restore(|name| parts.get(name).copied())?;
         for (unit, window) in &mut self.windows {
-            let name = unit.name(&set);
+            let name = unit.name(self.driver.rule_set());
             if let Some(bytes) = parts.get(name.as_str()) {
-                *window = self.plan.restore_window(*unit, bytes)?;
+                *window = self.driver.plan().restore_window(*unit, bytes)?;
             }
         }
         Ok(())
@@ -246,31 +200,14 @@ impl Pipeline {
     }
 }
 
-/// A window for each rule and shard.
-fn create_windows(
-    plan: &WindowPlan,
-    rules: usize,
-    shards: usize,
-) -> BTreeMap<WindowShard, RuleWindow> {
+/// An empty window for each rule and shard.
+fn create_windows(plan: &WindowPlan, rules: usize) -> BTreeMap<WindowShard, RuleWindow> {
     let mut windows = BTreeMap::new();
-    for number in 0..rules {
-        for shard in 0..shards {
-            let unit = WindowShard {
-                rule: number as u32,
-                shard: shard as u32,
-            };
+    for rule in (0..).take(rules) {
+        for shard in (0..).take(plan.shards()) {
+            let unit = WindowShard { rule, shard };
             windows.insert(unit, plan.new_window(unit));
         }
     }
     windows
-}
-
-fn missing_part(part: &str) -> CheckpointError {
-    CheckpointError::Missing {
-        part: part.to_owned(),
-    }
-}
-
-fn shard_layer(set: &RuleSet, unit: WindowShard) -> Option<u8> {
-    set.rule(unit.rule).map(|rule| rule.layer)
 }

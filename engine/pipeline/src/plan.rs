@@ -1,4 +1,4 @@
-//! The windows of a rule set: empty ones, and those that a checkpoint tells of.
+//! The windows of a rule set: empty ones, and those that a checkpoint holds.
 
 use std::sync::Arc;
 
@@ -37,7 +37,8 @@ impl WindowPlan {
         self.shards
     }
 
-    /// How far behind the watermark a match of a rule may come and still count, what the rule reads included.
+    /// How far behind the watermark a match of a rule may come and still count, what the rule reads
+    /// included.
     pub fn lateness(&self, rule: u32) -> Span {
         let found = self.lateness.get(rule as usize);
         found.copied().unwrap_or(Span::ZERO)

@@ -1,7 +1,9 @@
 //! From a detection to an alert.
 //!
-//! Owns the alert's id, its words and its event. An alert's id is computed from what caused it (design §8),
-//! so that the same log gives the same alerts on every machine and after every crash.
+//! Owns the alert's id, its words and its event. Which detections become alerts, and in which
+//! order, is the sequencer's job.
+//! Invariant: an alert's id is computed from what caused it (design §8), so that the same log gives
+//! the same alerts on every machine and after every crash.
 
 use std::sync::Arc;
 
@@ -28,8 +30,8 @@ pub(crate) fn alert_id(rule: &Rule, detection: &Detection) -> Arc<str> {
     short_hex(hasher.finalize())
 }
 
-/// The id of what the alert is made of. Of an alert that is its own, not that of the revision that was final: how
-/// many there were before depends on when time moved.
+/// The id of what the alert is made of. Of an alert that is its own, not that of the revision that
+/// was final: how many there were before depends on when time moved.
 fn alert_anchor<'a>(rule: &Rule, detection: &'a Detection) -> &'a str {
     let id = detection.anchor.as_str();
     match id.split_once('.') {
@@ -138,7 +140,7 @@ fn default_message(rule: &Rule, detection: &Detection) -> String {
     match &rule.window {
         WindowSpec::Single => format!("{name}{whom}"),
         WindowSpec::Aggregate(_) | WindowSpec::Sequence(_) | WindowSpec::Scripted(_) => {
-            let within = match &rule.window {
+            let length = match &rule.window {
                 // The window of a session is as long as the session was.
                 WindowSpec::Aggregate(Aggregate {
                     extent: WindowExtent::Session { .. },
@@ -146,7 +148,7 @@ fn default_message(rule: &Rule, detection: &Detection) -> String {
                 }) => Some(detection.last.duration_since(detection.first)),
                 window => window.window_length(),
             };
-            let within = within.map_or(String::new(), |within| format!(" in {within}"));
+            let within = length.map_or(String::new(), |length| format!(" in {length}"));
             let measured = describe_measure(&rule.window, detection);
             let count = match detection.count {
                 1 => "1 event".to_owned(),

@@ -1,7 +1,9 @@
 //! Records as their systems wrote them, to alerts, without events made of them.
 //!
-//! For hunting over recordings and for measuring: an event's id, envelope and canonical text cost more than all rules.
-//! Only rules that read records and no alerts take part. There is one tenant and one source.
+//! Owns the short way for hunting over recordings and for measuring: an event's id, envelope and
+//! canonical text cost more than all rules. Rules that read alerts are the full
+//! [`Pipeline`](crate::Pipeline)'s job and do not take part here.
+//! Invariant: there is one tenant and one source, so every record moves the one clock and place.
 
 use std::sync::Arc;
 
@@ -10,7 +12,6 @@ use larum_event::{
     Watermark,
 };
 use larum_rule::{AlertText, JsonReadError, PathMap, RecordMatcher, RuleMatch, RuleSet};
-
 use larum_window::{ClockMove, MatchOutcome, RuleWindow};
 
 use crate::clocks::TENANT_CLOCK;
@@ -19,7 +20,7 @@ use crate::raise::{AlertContent, build_alert};
 use crate::settings::PipelineSettings;
 use crate::shards::WindowShard;
 
-/// Windows are told of the time so often, since no answer hangs on when they are.
+/// Event time between two moves of the windows' clocks. Their answers do not depend on it.
 const ADVANCE_EVERY: Span = Span::from_seconds(1);
 
 /// One record.
@@ -133,6 +134,7 @@ impl RecordPipeline {
             }
             self.found = found;
         }
+        // After the record's own matches, which its time must not make late.
         if self.watermark.time >= self.advanced_to.saturating_add(ADVANCE_EVERY) {
             self.advance_windows();
         }
@@ -156,9 +158,10 @@ impl RecordPipeline {
     }
 
     fn add_match(&mut self, found: RuleMatch, time: Timestamp, id: &EventId) {
-        let window = usize::try_from(found.rule).ok();
-        let window = window.and_then(|rule| self.windows.get_mut(rule)?.as_mut());
-        let Some(window) = window else { return };
+        let index = usize::try_from(found.rule).ok();
+        let Some(window) = index.and_then(|rule| self.windows.get_mut(rule)?.as_mut()) else {
+            return;
+        };
         let matched = Match {
             rule: found.rule,
             tenant: self.tenant.clone(),

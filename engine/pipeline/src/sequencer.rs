@@ -1,41 +1,46 @@
-//! The order of evaluation: what enters an epoch, what each layer's detections become, what leaves.
+//! The state between epochs, and what each step of an epoch does to it.
 //!
-//! Owns the clocks, the chains of causes and the set of rules left out. Matching events and
-//! running windows is done by others (the offline [`Pipeline`](crate::Pipeline), or actors), who ask here what to do next:
-//! [`Sequencer::begin_epoch`], then for each layer match, run windows, [`Sequencer::raise_alerts`], then [`Sequencer::finish_epoch`].
+//! Owns the clocks, the chains of causes, the breakers and the set of detached rules. Matching
+//! events and running windows is the caller's job, and the order of the steps that of the
+//! [`EpochDriver`](crate::EpochDriver).
+//! Invariant: everything here is a function of the log and the rules, so a recovery from a
+//! checkpoint raises the same alerts with the same ids.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use larum_event::{Alert, EvaluationPlace, Event, Match, Position, RuleId, Timestamp};
+use larum_event::{
+    Alert, EvaluationPlace, Event, Match, MonotonicTime, Position, RuleId, Timestamp,
+};
 use larum_rule::RuleSet;
 use larum_window::ScriptFault;
 use serde::{Deserialize, Serialize};
 
-use crate::breakers::{RuleBreakers, RuleOutage, SkippedRules};
+use crate::breakers::{RuleBreakers, RuleOutage};
 use crate::causes::CauseDepths;
 use crate::clocks::{EventClocks, EventSighting, WatermarkStep};
 use crate::early_alerts::EarlyAlerts;
-use crate::epoch::{Epoch, EpochItem, EpochOutcome, EventInput, PlacedFault};
+use crate::epoch::Epoch;
+use crate::epoch_item::{EpochItem, EventInput};
+use crate::epoch_outcome::EpochOutcome;
 use crate::error::CheckpointError;
 use crate::late_events::{LateMatch, LateMatches};
+use crate::matching::{MatchOutput, PlacedFault, SkippedRules};
 use crate::settings::PipelineSettings;
-use crate::shards::MatchOutput;
 use crate::system;
-use larum_event::MonotonicTime;
 
 mod raising;
 
-/// Changes whenever the same log and rules would give other alerts, so that a recovery does not take the
-/// difference for damage.
+/// Changes whenever the same log and rules would give other alerts, so that a recovery does not
+/// take the difference for damage.
 pub const SEMANTICS_VERSION: u32 = 3;
 
-/// See the module's words.
+/// Clocks, causes, breakers and early alerts, and which rules are detached.
 #[derive(Debug)]
 pub struct Sequencer {
     set: Arc<RuleSet>,
     state: SequencerState,
-    left_out: BTreeSet<u32>,
+    detached: BTreeSet<u32>,
 }
 
 /// What a checkpoint holds of the sequencer.
@@ -65,12 +70,13 @@ impl Sequencer {
         Self {
             set,
             state,
-            left_out: BTreeSet::new(),
+            detached: BTreeSet::new(),
         }
     }
 
-    /// Goes on with other rules; clocks and causes stay, and the breakers of rules that mean the same.
-    pub fn activate_rules(&mut self, set: Arc<RuleSet>, settings: &PipelineSettings) {
+    /// Goes on with other rules; clocks and causes stay, and the breakers of rules that mean the
+    /// same.
+    pub(crate) fn activate_rules(&mut self, set: Arc<RuleSet>, settings: &PipelineSettings) {
         let reached = self.state.reached;
         self.state.breakers.activate_rules(&self.set, &set, reached);
         let kept: BTreeSet<&RuleId> = (0..)
@@ -80,7 +86,7 @@ impl Sequencer {
             .collect();
         self.state.early.retain_rules(|rule| kept.contains(rule));
         self.set = set;
-        self.left_out.clear();
+        self.detached.clear();
         self.state.clocks.set_max_lag(settings.max_lag);
     }
 
@@ -89,21 +95,21 @@ impl Sequencer {
         &self.set
     }
 
-    /// From now on says nothing for `rules`.
+    /// From now on raises nothing for `rules`.
     pub fn detach_rules(&mut self, rules: impl IntoIterator<Item = u32>) {
-        self.left_out.extend(rules);
+        self.detached.extend(rules);
     }
 
     /// Lets `rules` take part again.
     pub fn reattach_rules(&mut self, rules: impl IntoIterator<Item = u32>) {
         for rule in rules {
-            self.left_out.remove(&rule);
+            self.detached.remove(&rule);
         }
     }
 
-    /// Rules that are left out.
+    /// Rules that are detached.
     pub fn detached_rules(&self) -> &BTreeSet<u32> {
-        &self.left_out
+        &self.detached
     }
 
     /// What rules missed because they kept failing, oldest first.
@@ -111,7 +117,8 @@ impl Sequencer {
         self.state.breakers.outages().cloned().collect()
     }
 
-    /// Takes over the breakers of `rules`, and which of their alerts are early, from a checkpoint's part of a run that asked them, as this one did not.
+    /// Takes over the breakers of `rules`, and which of their alerts are early, from a checkpoint's
+    /// part of a run that asked them, as this one did not.
     ///
     /// # Errors
     /// The bytes are not those of [`Sequencer::checkpoint`].
@@ -153,12 +160,14 @@ impl Sequencer {
 
     /// Starts an epoch of `inputs`, which follow on those before in position and are one of the
     /// [`split_inputs`](crate::split_inputs) of a stretch.
-    pub fn begin_epoch(&mut self, inputs: &[EventInput]) -> Epoch {
+    pub(crate) fn begin_epoch(&mut self, inputs: &[EventInput]) -> Epoch {
         let mut raw = Vec::with_capacity(inputs.len());
         let mut steps = Vec::new();
         let mut admitted = Vec::new();
         for input in inputs {
             let envelope = input.event.envelope();
+            // Never back: arrivals are wall-clock times, which may be set back, and breakers
+            // measure how much time passed between them.
             if let Some(arrived) = input.arrived {
                 self.state.admitted = self
                     .state
@@ -170,6 +179,7 @@ impl Sequencer {
             let place = EvaluationPlace::for_raw_event(input.position);
             let sighting = EventSighting::from_event(&input.event, sequence, input.arrived, place);
             let stamp = self.state.clocks.observe(sighting, &mut steps);
+            // Now, before the next event: it may name this one as its cause.
             if let Some(cause) = &envelope.causation_id {
                 let causes = &mut self.state.causes;
                 let depth = causes.depth(&envelope.tenant, cause);
@@ -203,7 +213,7 @@ impl Sequencer {
     }
 
     /// Starts an epoch of nothing but time: it is `at` as of `position`.
-    pub fn begin_tick(&mut self, position: Position, at: Timestamp) -> Epoch {
+    pub(crate) fn begin_tick(&mut self, position: Position, at: Timestamp) -> Epoch {
         let mut steps = Vec::new();
         let place = EvaluationPlace::for_raw_event(position);
         self.state.clocks.tick(at, place, &mut steps);
@@ -212,7 +222,7 @@ impl Sequencer {
     }
 
     /// Starts the epoch behind all input, in which everything that is open ends.
-    pub fn begin_close(&mut self) -> Epoch {
+    pub(crate) fn begin_close(&mut self) -> Epoch {
         let position = self.state.reached.next();
         new_epoch(
             Vec::new(),
@@ -222,15 +232,15 @@ impl Sequencer {
     }
 
     /// The rules that matchers need not ask in this epoch.
-    pub fn skipped_rules(&self, epoch: &Epoch) -> SkippedRules {
+    pub(crate) fn skipped_rules(&self, epoch: &Epoch) -> SkippedRules {
         let upto = epoch.admitted.last().map(|(_, admitted)| *admitted);
         let breakers = &self.state.breakers;
-        breakers.skipped_rules(&self.set, &self.left_out, upto)
+        breakers.skipped_rules(&self.set, &self.detached, upto)
     }
 
-    /// Takes note of which rules answered about the `items` of a layer and which failed; what rules say that were
-    /// broken out by then is dropped. Faults of the others are kept in the epoch.
-    pub fn apply_breakers(
+    /// Takes note of which rules answered about the `items` of a layer and which failed; what rules
+    /// say that were broken out by then is dropped. Faults of the others are kept in the epoch.
+    pub(crate) fn apply_breakers(
         &mut self,
         epoch: &mut Epoch,
         items: &[EpochItem],
@@ -243,28 +253,30 @@ impl Sequencer {
             .breakers
             .record_calls(set, items, admitted, matched);
         for change in breaks {
-            let told = system::breaker_event(set, &change);
-            epoch.system.extend(told.map(|event| (change.place, event)));
+            let report = system::breaker_event(set, &change);
+            epoch
+                .system
+                .extend(report.map(|event| (change.place, event)));
             epoch.outcome.breaks.push(change);
         }
         epoch.outcome.faults.append(&mut matched.faults);
         epoch.outcome.excepted.append(&mut matched.excepted);
     }
 
-    /// Drops the matches of rules that are left out.
-    pub fn drop_detached_matches(&self, matches: &mut Vec<Match>) {
-        if !self.left_out.is_empty() {
-            matches.retain(|found| !self.left_out.contains(&found.rule));
+    /// Drops the matches of detached rules.
+    pub(crate) fn drop_detached_matches(&self, matches: &mut Vec<Match>) {
+        if !self.detached.is_empty() {
+            matches.retain(|found| !self.detached.contains(&found.rule));
         }
     }
 
     /// Takes note of scripts that failed while windows ran them, in any order.
-    pub fn record_faults(
+    pub(crate) fn record_faults(
         &self,
         epoch: &mut Epoch,
         mut faults: Vec<(EvaluationPlace, ScriptFault)>,
     ) {
-        faults.retain(|(_, fault)| !self.left_out.contains(&fault.rule));
+        faults.retain(|(_, fault)| !self.detached.contains(&fault.rule));
         faults.sort_by(|(a, one), (b, other)| {
             (a, one.rule, &one.event).cmp(&(b, other.rule, &other.event))
         });
@@ -283,24 +295,24 @@ impl Sequencer {
     }
 
     /// Takes note of matches that came too late to count.
-    pub fn record_late(&self, epoch: &mut Epoch, late: Vec<LateMatch>) {
+    pub(crate) fn record_late(&self, epoch: &mut Epoch, late: Vec<LateMatch>) {
         for found in late {
-            if !self.left_out.contains(&found.rule) {
+            if !self.detached.contains(&found.rule) {
                 epoch.late.insert(found);
             }
         }
     }
 
     /// Ends the epoch. Alerts come out in the order of their places.
-    pub fn finish_epoch(&mut self, mut epoch: Epoch) -> EpochOutcome {
+    pub(crate) fn finish_epoch(&mut self, mut epoch: Epoch) -> EpochOutcome {
         epoch.outcome.alerts.sort_by_key(|raised| raised.place);
         epoch.outcome.breaks.sort_by_key(|change| change.place);
         for (place, late) in epoch
             .late
             .late_events(&self.set, |place| epoch.find_item(place))
         {
-            let told = late.to_event();
-            epoch.system.extend(told.map(|event| (place, event)));
+            let report = late.to_event();
+            epoch.system.extend(report.map(|event| (place, event)));
             epoch.outcome.late.push(late);
         }
         epoch.system.sort_by_key(|(place, _)| *place);

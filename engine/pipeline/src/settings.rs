@@ -1,4 +1,4 @@
-//! What evaluation is told besides its rules.
+//! The settings of evaluation.
 
 use larum_event::{RuleSetActivation, Span, limits};
 use larum_tree::GraphLimits;
@@ -8,9 +8,11 @@ use larum_tree::GraphLimits;
 pub struct PipelineSettings {
     /// A source further than this behind its tenant runs on a clock of its own.
     pub max_lag: Span,
-    /// How far behind the watermark an event may come and still count, for rules that say nothing themselves.
+    /// How far behind the watermark an event may come and still count, for rules that say nothing
+    /// themselves.
     pub lateness: Span,
-    /// Most live keys of one rule and shard.
+    /// Most live keys of one rule and tenant. Each shard has an equal share and evicts beyond it,
+    /// even while other shards have room.
     pub keys_per_rule: usize,
     /// Shards of each window. Does not change any answer.
     pub shards: usize,

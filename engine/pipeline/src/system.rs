@@ -1,6 +1,9 @@
 //! Events that the engine says about itself.
 //!
-//! They are derived from the log like alerts are, so they too come out the same in every run.
+//! Owns the alerts and `$sys` events about broken-out rules, detached units and chains of causes
+//! that are too long. Deciding that something happened is the caller's job.
+//! Invariant: they are derived from the log like alerts are, so they too come out the same in every
+//! run.
 
 use larum_event::{
     Alert, AlertStatus, AlertTrigger, Channel, Detection, Event, EventDefaults, EventId, RuleId,
@@ -12,7 +15,7 @@ use serde_json::{Map, Value, json};
 use crate::breakers::{BreakerChange, BreakerEvent};
 use crate::raise::engine_alert_id;
 
-/// The rule id of the alert that a unit of the engine was left out.
+/// The rule id of the alert about a unit of the engine that is detached.
 const UNIT_DETACHED: &str = "larum.unit_detached";
 
 /// The rule id of the alert that a rule was broken out.
@@ -47,7 +50,7 @@ pub(crate) fn depth_limit_event(rule: &Rule, detection: &Detection, depth: u8) -
     system_event(&body, &detection.tenant)
 }
 
-/// What is told of a rule that was broken out (an alert) or is back (an event of `$sys`).
+/// What is reported of a rule that was broken out (an alert) or is back (an event of `$sys`).
 pub(crate) fn breaker_event(set: &RuleSet, happened: &BreakerEvent) -> Option<Event> {
     let missed = &happened.missed;
     match happened.change {
@@ -88,6 +91,7 @@ fn broken_out_alert(set: &RuleSet, happened: &BreakerEvent) -> Option<Event> {
     let mut fields = Map::new();
     fields.insert("after".to_owned(), missed.after.0.into());
     fields.insert("reason".to_owned(), missed.reason.clone().into());
+    // The place in its file, because that is where the operator has to look first.
     if let Some(broken) = broken {
         let place = format!("{}:{}", broken.file, broken.line);
         fields.insert("place".to_owned(), place.into());
@@ -134,12 +138,12 @@ pub(crate) fn system_event(body: &Value, tenant: &TenantId) -> Option<Event> {
     Event::parse(body.to_string().as_bytes(), &fill).ok()
 }
 
-/// The alert that a unit was left out, as an event; `None` when it cannot be one, which
-/// only names beyond all limits could cause.
+/// The alert about a unit that is detached, as an event; `None` when it cannot be one, which only
+/// names beyond all limits could cause.
 pub fn unit_detached_alert(change: &UnitChange) -> Option<Event> {
     let tenant = TenantId::default_tenant();
     let rule = RuleId::new(UNIT_DETACHED).ok()?;
-    // A unit may be left out at one position more than once: at first, and when it is given up.
+    // A unit may be detached at one position more than once: at first, and when it is given up.
     let anchor = format!("{}@{}/{}", change.unit, change.from, change.at.as_nanos());
     let hashed = || EventId::new(&*engine_alert_id(&tenant, &rule, &anchor));
     let anchor = EventId::new(&*anchor).or_else(|_| hashed()).ok()?;

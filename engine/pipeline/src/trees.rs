@@ -1,8 +1,9 @@
 //! The trees that rules ask.
 //!
-//! Owns a forest of raw events alone. It takes a piece of the log before rules are asked about it, and answers as of
-//! each event's position, so what rules see does not depend on where the log is cut. Alerts are not in it: when they
-//! come to the log depends on the cutting, and with it which trees would be let go.
+//! Owns a forest of raw events alone. It takes a piece of the log before rules are asked about it,
+//! and answers as of each event's position, so what rules see does not depend on where the log is
+//! cut. Alerts are not in it: when they come to the log depends on the cutting, and with it which
+//! trees would be let go.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,13 +12,12 @@ use larum_event::{Event, LinkSet, Position, TreeLookup, TreeNodeView, VisitContr
 use larum_rule::{RuleMatcher, RuleSet};
 use larum_tree::{CorrelationGraph, GraphLimits};
 
-use crate::epoch::EventInput;
 use crate::error::CheckpointError;
 
 /// The name of these trees' part of a checkpoint.
 pub const KINSHIP_PART: &str = "kinship";
 
-/// See the module's words.
+/// The trees of raw events that rules ask.
 #[derive(Debug)]
 pub struct RuleTrees {
     shared: Arc<SharedRuleTrees>,
@@ -75,7 +75,8 @@ impl RuleTrees {
         Arc::clone(&self.shared) as Arc<dyn TreeLookup>
     }
 
-    /// Takes in the next piece of the log, of raw events; rules may be asked about its events afterwards.
+    /// Takes in the next piece of the log, of raw events; rules may be asked about its events
+    /// afterwards.
     pub fn insert_events<'e>(&self, events: impl Iterator<Item = (Position, &'e Event)>) {
         let mut forest = self
             .shared
@@ -98,7 +99,7 @@ impl RuleTrees {
         forest.checkpoint()
     }
 
-    /// The trees that a checkpoint's part tells of, made by `links`.
+    /// The trees that a checkpoint's part holds, made by `links`.
     ///
     /// # Errors
     /// The bytes are not those of [`RuleTrees::checkpoint`].
@@ -111,11 +112,6 @@ impl RuleTrees {
         forest.use_links(links);
         Ok(Self::from_forest(forest, links))
     }
-}
-
-/// The pieces of a stretch as trees take them.
-pub(crate) fn raw_events(inputs: &[EventInput]) -> impl Iterator<Item = (Position, &Event)> {
-    inputs.iter().map(|input| (input.position, &input.event))
 }
 
 /// The trees of events that matchers outside of a pipeline are asked about one after the other.

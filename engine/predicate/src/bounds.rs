@@ -1,29 +1,32 @@
 //! All numbers that a slot is compared with: the comparisons that hold are found, not tried one by
 //! one.
 
+use larum_event::value::{Comparison, Number};
+
 use crate::ids::PredicateId;
-use crate::number::{ExactNumber, ValueComparison};
 
 /// Numbers in order, each with the predicate that compares with it.
 #[derive(Debug, Default)]
 pub(crate) struct NumberBounds {
-    equal: Vec<(ExactNumber, PredicateId)>,
+    equal: Vec<(Number, PredicateId)>,
+    different: Vec<(Number, PredicateId)>,
     /// Ascending; `true` if the bound itself counts.
-    above: Vec<(ExactNumber, bool, PredicateId)>,
+    above: Vec<(Number, bool, PredicateId)>,
     /// Descending; `true` if the bound itself counts.
-    below: Vec<(ExactNumber, bool, PredicateId)>,
+    below: Vec<(Number, bool, PredicateId)>,
 }
 
 impl NumberBounds {
-    pub(crate) fn new(tests: Vec<(ValueComparison, ExactNumber, PredicateId)>) -> Self {
+    pub(crate) fn new(tests: Vec<(Comparison, Number, PredicateId)>) -> Self {
         let mut bounds = Self::default();
         for (comparison, number, predicate) in tests {
             match comparison {
-                ValueComparison::Equal => bounds.equal.push((number, predicate)),
-                ValueComparison::Greater => bounds.above.push((number, false, predicate)),
-                ValueComparison::AtLeast => bounds.above.push((number, true, predicate)),
-                ValueComparison::Less => bounds.below.push((number, false, predicate)),
-                ValueComparison::AtMost => bounds.below.push((number, true, predicate)),
+                Comparison::Equal => bounds.equal.push((number, predicate)),
+                Comparison::NotEqual => bounds.different.push((number, predicate)),
+                Comparison::Greater => bounds.above.push((number, false, predicate)),
+                Comparison::AtLeast => bounds.above.push((number, true, predicate)),
+                Comparison::Less => bounds.below.push((number, false, predicate)),
+                Comparison::AtMost => bounds.below.push((number, true, predicate)),
             }
         }
         bounds
@@ -35,11 +38,14 @@ impl NumberBounds {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.equal.is_empty() && self.above.is_empty() && self.below.is_empty()
+        self.equal.is_empty()
+            && self.different.is_empty()
+            && self.above.is_empty()
+            && self.below.is_empty()
     }
 
     /// Calls `hit` for every comparison that holds for the value.
-    pub(crate) fn for_each_hit(&self, value: ExactNumber, hit: &mut impl FnMut(PredicateId)) {
+    pub(crate) fn for_each_hit(&self, value: Number, hit: &mut impl FnMut(PredicateId)) {
         let first = self
             .equal
             .partition_point(|(number, _)| number.compare(value).is_lt());
@@ -48,6 +54,11 @@ impl NumberBounds {
                 break;
             }
             hit(*predicate);
+        }
+        for (bound, predicate) in &self.different {
+            if value.compare(*bound).is_ne() {
+                hit(*predicate);
+            }
         }
         for (bound, counts, predicate) in &self.above {
             let order = value.compare(*bound);
@@ -85,18 +96,11 @@ mod tests {
             "9007199254740993",
             "9007199254740992.0",
         ];
-        let comparisons = [
-            ValueComparison::Less,
-            ValueComparison::AtMost,
-            ValueComparison::Equal,
-            ValueComparison::AtLeast,
-            ValueComparison::Greater,
-        ];
         let mut asked = Vec::new();
         for bound in numbers {
-            for comparison in comparisons {
+            for comparison in Comparison::ALL {
                 let id = PredicateId(u32::try_from(asked.len()).unwrap());
-                asked.push((comparison, ExactNumber::parse(bound).unwrap(), id));
+                asked.push((comparison, Number::parse(bound).unwrap(), id));
             }
         }
         let bounds = NumberBounds::new(asked.clone());
@@ -104,13 +108,13 @@ mod tests {
             .into_iter()
             .chain(["0.7", "-2", "1e300", "9007199254740994"])
         {
-            let value = ExactNumber::parse(value).unwrap();
+            let value = Number::parse(value).unwrap();
             let mut found = Vec::new();
             bounds.for_each_hit(value, &mut |id| found.push(id));
             found.sort_unstable();
             let wanted: Vec<_> = asked
                 .iter()
-                .filter(|(comparison, bound, _)| comparison.holds(value, *bound))
+                .filter(|(comparison, bound, _)| value.satisfies(*comparison, *bound))
                 .map(|(.., id)| *id)
                 .collect();
             assert_eq!(found, wanted, "{value:?}");

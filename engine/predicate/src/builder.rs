@@ -8,11 +8,12 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use larum_event::value::{CaseSensitivity, fold_case};
+
 use crate::cover::PredicateCover;
 use crate::decider::SlotDecider;
 use crate::expression::BoolExpression;
 use crate::field_test::FieldTest;
-use crate::fold::fold;
 use crate::ids::{PredicateId, SlotId, SlotName, SlotSource, ViewId};
 use crate::likelihood::PredicateLikelihoods;
 use crate::literals;
@@ -22,7 +23,7 @@ use crate::set::{
 };
 use crate::slot_tests::SlotTests;
 use crate::substrings::GramRarity;
-use crate::text_anchor::{CaseSensitivity, TextAnchor};
+use crate::text_anchor::TextAnchor;
 use crate::verifier::TestVerifier;
 
 /// Why a set, or a predicate of it, cannot be built.
@@ -376,14 +377,14 @@ fn normalize_test(test: FieldTest) -> FieldTest {
             case: CaseSensitivity::Insensitive,
         } => FieldTest::Text {
             kind,
-            literal: fold(&literal),
+            literal: fold_case(&literal).into_owned(),
             case: CaseSensitivity::Insensitive,
         },
         FieldTest::Pattern {
             glob,
             case: CaseSensitivity::Insensitive,
         } => FieldTest::Pattern {
-            glob: glob.to_folded(),
+            glob: glob.normalize(CaseSensitivity::Insensitive),
             case: CaseSensitivity::Insensitive,
         },
         test => test,
@@ -411,7 +412,8 @@ fn guard_tests(test: &FieldTest) -> Vec<FieldTest> {
         // Whatever the pattern matches contains its literals; the longest is the rarest.
         FieldTest::Pattern { glob, .. } => {
             vec![
-                glob.required_literal()
+                glob.literals()
+                    .max_by_key(|text| text.len())
                     .map_or(FieldTest::HasValue, anywhere),
             ]
         }

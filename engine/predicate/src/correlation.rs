@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use larum_event::value::Number;
 use larum_event::{RuleId, ScalarValue, WindowSpec};
 
 use crate::ids::SlotId;
-use crate::number::ExactNumber;
 use crate::record::{FlatRecord, ValueKind};
 
 /// A rule over what others find, as a front end says it.
@@ -82,12 +82,12 @@ impl SlotCapture {
         if !self.is_number {
             return Some(ScalarValue::Str(text?.into()));
         }
-        match ExactNumber::parse(text?.trim())? {
-            ExactNumber::Whole(whole) => Some(match i64::try_from(whole) {
+        match Number::parse(text?.trim())? {
+            Number::Whole(whole) => Some(match i64::try_from(whole) {
                 Ok(whole) => ScalarValue::Int(whole),
                 Err(_) => ScalarValue::Float((whole as f64).to_bits()),
             }),
-            ExactNumber::Float(bits) => Some(ScalarValue::Float(bits)),
+            Number::Float(float) => Some(ScalarValue::Float(float.to_bits())),
         }
     }
 }

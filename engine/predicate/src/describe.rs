@@ -4,14 +4,14 @@
 //! Invariant: a text depends on the set alone and never on an event, so the outline of a rule is
 //! always the same.
 
+use larum_event::value::{CaseSensitivity, GlobPart, Number};
+
 use crate::expression::BoolExpression;
 use crate::field_test::FieldTest;
-use crate::glob::GlobPart;
 use crate::ids::{PredicateId, ProgramId, SlotId, SlotSource};
-use crate::number::{ExactNumber, ValueComparison};
 use crate::set::PredicateSet;
 use crate::shape::ValueShape;
-use crate::text_anchor::{CaseSensitivity, TextAnchor};
+use crate::text_anchor::TextAnchor;
 use crate::typed_test::{LetterCase, TypedTest};
 
 impl PredicateSet {
@@ -105,12 +105,12 @@ impl PredicateSet {
             FieldTest::Regex(pattern) => format!("matches {pattern:?}"),
             FieldTest::Network(network) => format!("is in the network {network}"),
             FieldTest::Number(comparison, bound) => {
-                format!("{} {}", comparison_sign(*comparison), number_text(*bound))
+                format!("{} {}", comparison.sign(), number_text(*bound))
             }
             FieldTest::Time(part, comparison, bound) => {
                 format!(
                     "has a {part:?} {} {}",
-                    comparison_sign(*comparison),
+                    comparison.sign(),
                     number_text(*bound)
                 )
             }
@@ -134,21 +134,13 @@ impl PredicateSet {
     fn describe_typed(&self, typed: &TypedTest) -> String {
         match typed {
             TypedTest::Order(comparison, bound) => {
-                format!("{} {bound:?}", comparison_sign(*comparison))
+                format!("{} {bound:?}", comparison.sign())
             }
             TypedTest::Compare(comparison, other) => {
-                format!(
-                    "{} {}",
-                    comparison_sign(*comparison),
-                    self.slot_name(*other)
-                )
+                format!("{} {}", comparison.sign(), self.slot_name(*other))
             }
             TypedTest::Length(comparison, bound) => {
-                format!(
-                    "has a length {} {}",
-                    comparison_sign(*comparison),
-                    number_text(*bound)
-                )
+                format!("has a length {} {}", comparison.sign(), number_text(*bound))
             }
             TypedTest::Recased { to, kind, literal } => {
                 let letters = match to {
@@ -177,20 +169,10 @@ fn case_suffix(case: CaseSensitivity) -> &'static str {
     }
 }
 
-fn comparison_sign(comparison: ValueComparison) -> &'static str {
-    match comparison {
-        ValueComparison::Less => "<",
-        ValueComparison::AtMost => "<=",
-        ValueComparison::Equal => "==",
-        ValueComparison::AtLeast => ">=",
-        ValueComparison::Greater => ">",
-    }
-}
-
-fn number_text(number: ExactNumber) -> String {
+fn number_text(number: Number) -> String {
     match number {
-        ExactNumber::Whole(whole) => whole.to_string(),
-        ExactNumber::Float(bits) => format!("{:?}", f64::from_bits(bits)),
+        Number::Whole(whole) => whole.to_string(),
+        Number::Float(float) => format!("{float:?}"),
     }
 }
 

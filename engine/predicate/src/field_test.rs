@@ -1,10 +1,10 @@
 //! Tests of a field's values. If there are several, one that passes is enough.
 
-use crate::glob::GlobPattern;
+use larum_event::value::{CaseSensitivity, Comparison, GlobPattern, Number};
+
 use crate::ids::SlotId;
-use crate::number::{ExactNumber, ValueComparison};
 use crate::shape::ValueShape;
-use crate::text_anchor::{CaseSensitivity, TextAnchor};
+use crate::text_anchor::TextAnchor;
 use crate::time_part::TimePart;
 use crate::typed_test::TypedTest;
 
@@ -37,9 +37,9 @@ pub enum FieldTest {
     /// The value is an address inside of the network.
     Network(String),
     /// The value is a number that compares so.
-    Number(ValueComparison, ExactNumber),
+    Number(Comparison, Number),
     /// The part of the value, which is a time, compares so.
-    Time(TimePart, ValueComparison, ExactNumber),
+    Time(TimePart, Comparison, Number),
     /// The field is there, be it empty or null.
     Present,
     /// The field has a value that is a text, a number or a truth, be it empty.

@@ -7,7 +7,8 @@
 //! Owns deciding, and what a rule front end hands to the rule loader ([`FrontEnd`],
 //! [`CompiledRule`], [`Diagnostic`]). What a rule language makes of its text is its front end's
 //! job; counting matches is the window's. Knows no rule language and no script engine. Texts are
-//! compared without regard to case unless a test says otherwise, see [`fold()`].
+//! compared without regard to case unless a test says otherwise, see
+//! [`larum_event::value::fold_case`].
 //!
 //! Invariant: a predicate has one answer per event, the same bit for all who ask, so an explanation
 //! cannot disagree with the match.
@@ -17,12 +18,6 @@ mod ids;
 mod fold;
 
 mod text_anchor;
-
-mod glob;
-
-mod number;
-
-mod network;
 
 mod pattern;
 
@@ -104,13 +99,9 @@ pub use correlation::{CompiledCorrelation, CompiledStep, SlotCapture, StepSource
 pub use diagnostic::{Diagnostic, DiagnosticLevel};
 pub use expression::BoolExpression;
 pub use field_test::FieldTest;
-pub use fold::fold;
 pub use front_end::{AlertAudience, CompiledRule, FrontEnd, FrontEndOutput};
-pub use glob::{GlobPart, GlobPattern};
 pub use ids::{PredicateId, SlotId, ViewId};
 pub use matcher::{MatchCost, PredicateMatcher};
-pub use network::CidrNetwork;
-pub use number::{ExactNumber, ValueComparison};
 pub use paths::PathMap;
 pub use pattern::compile_regex;
 pub use record::{FlatRecord, RecordValue, ValueKind};
@@ -118,6 +109,6 @@ pub use record_reader::FlatRecordReader;
 pub use scan::JsonReadError;
 pub use set::PredicateSet;
 pub use shape::{LARGE_BYTES, ValueShape};
-pub use text_anchor::{CaseSensitivity, TextAnchor};
+pub use text_anchor::TextAnchor;
 pub use time_part::TimePart;
 pub use typed_test::{LetterCase, TypedTest};

@@ -5,10 +5,11 @@
 
 use std::collections::HashMap;
 
+use larum_event::value::Comparison;
+
 use crate::expression::BoolExpression;
 use crate::field_test::FieldTest;
 use crate::ids::PredicateId;
-use crate::number::ValueComparison;
 use crate::text_anchor::TextAnchor;
 
 /// What it costs to settle a predicate that no visit settles, in bits looked at.
@@ -132,7 +133,7 @@ fn estimate_test(test: &FieldTest) -> u32 {
             _ => 30,
         },
         FieldTest::Pattern { .. } | FieldTest::Regex(_) => 30,
-        FieldTest::Number(ValueComparison::Equal, _) => 40,
+        FieldTest::Number(Comparison::Equal, _) => 40,
         FieldTest::Network(_)
         | FieldTest::Number(..)
         | FieldTest::Time(..)

@@ -7,9 +7,8 @@
 //! Invariant: if the expression matches a value, the folded value contains one of the texts. An
 //! expression that cannot be read gives no texts, so it is run more often and never too seldom.
 
+use larum_event::value::{fold_case, fold_char};
 use regex_syntax::hir::{Class, Hir, HirKind};
-
-use crate::fold::fold;
 
 /// Most texts of one choice.
 const MAX_TEXTS: usize = 32;
@@ -95,7 +94,7 @@ fn concat_texts(before: &[String], behind: &[String]) -> Option<Vec<String>> {
 fn exact_texts(hir: &Hir) -> Option<Vec<String>> {
     let mut texts = match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => vec![String::new()],
-        HirKind::Literal(literal) => vec![fold(str::from_utf8(&literal.0).ok()?)],
+        HirKind::Literal(literal) => vec![fold_case(str::from_utf8(&literal.0).ok()?).into_owned()],
         HirKind::Class(Class::Unicode(class)) => {
             let mut texts = Vec::new();
             let mut count = 0;
@@ -106,7 +105,7 @@ fn exact_texts(hir: &Hir) -> Option<Vec<String>> {
                     return None;
                 }
                 let characters = range.start()..=range.end();
-                texts.extend(characters.map(|c| fold(c.encode_utf8(&mut [0; 4]))));
+                texts.extend(characters.map(|c| fold_char(c).to_string()));
             }
             texts
         }
@@ -182,7 +181,7 @@ mod tests {
         ) {
             let regex = regex::Regex::new(&pattern).unwrap();
             if regex.is_match(&value) && let Some(texts) = regex_literals(&pattern) {
-                let folded = fold(&value);
+                let folded = fold_case(&value);
                 prop_assert!(texts.iter().any(|text| folded.contains(text)), "{texts:?}");
             }
         }

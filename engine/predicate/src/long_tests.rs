@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use larum_event::value::{CaseSensitivity, GlobPart, GlobPattern};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 

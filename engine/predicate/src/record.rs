@@ -7,8 +7,9 @@
 
 use std::ops::Range;
 
+use larum_event::value::Number;
+
 use crate::ids::SlotId;
-use crate::number::ExactNumber;
 use crate::scan::TextBuffer;
 
 /// What kind of JSON a value was.
@@ -77,10 +78,10 @@ impl RecordEntry {
     }
 
     /// The number that tests of numbers are about.
-    pub(crate) fn number(&self, text: &str) -> Option<ExactNumber> {
+    pub(crate) fn number(&self, text: &str) -> Option<Number> {
         match (self.origin, self.kind) {
-            (EntryOrigin::Layout, _) => ExactNumber::parse(text),
-            (_, ValueKind::Number) => ExactNumber::parse_json(text),
+            (EntryOrigin::Layout, _) => Number::parse(text),
+            (_, ValueKind::Number) => Number::parse_json(text),
             _ => None,
         }
     }

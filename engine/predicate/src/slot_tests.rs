@@ -1,16 +1,17 @@
 //! What is asked of one slot, sorted by how it is decided.
 
+use larum_event::value::{CaseSensitivity, Comparison, Number};
+
 use crate::field_test::FieldTest;
 use crate::ids::PredicateId;
-use crate::number::{ExactNumber, ValueComparison};
 use crate::shape::ValueShape;
-use crate::text_anchor::{CaseSensitivity, TextAnchor};
+use crate::text_anchor::TextAnchor;
 
 /// What is asked of a slot, before its decider is built. Texts are folded.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct SlotTests {
     pub(crate) texts: Vec<(TextAnchor, String, PredicateId)>,
-    pub(crate) numbers: Vec<(ValueComparison, ExactNumber, PredicateId)>,
+    pub(crate) numbers: Vec<(Comparison, Number, PredicateId)>,
     pub(crate) shapes: Vec<(ValueShape, PredicateId)>,
     pub(crate) present: Option<PredicateId>,
     pub(crate) has_value: Option<PredicateId>,

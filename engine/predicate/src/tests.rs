@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use larum_event::value::{CaseSensitivity, Comparison, GlobPart, GlobPattern, Number, fold_case};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -47,7 +48,7 @@ fn question() -> impl Strategy<Value = Question> {
         2 => (proptest::collection::vec(part, 0..4), case)
             .prop_map(|(parts, case)| FieldTest::Pattern { glob: GlobPattern::new(parts), case }),
         1 => Just(FieldTest::Regex("a.?b".to_owned())),
-        1 => Just(FieldTest::Number(ValueComparison::AtLeast, ExactNumber::Whole(2))),
+        1 => Just(FieldTest::Number(Comparison::AtLeast, Number::Whole(2))),
         1 => Just(FieldTest::Present),
         1 => Just(FieldTest::HasValue),
         1 => Just(FieldTest::Null),
@@ -123,10 +124,7 @@ pub(super) fn plainly(fields: &[&str], event: &Value, (field, test): &Question) 
         other => Some(other.to_string()),
     });
     let texts: Vec<String> = texts.collect();
-    let folded = |case: &CaseSensitivity, text: &str| match case {
-        CaseSensitivity::Insensitive => fold(text),
-        CaseSensitivity::Sensitive => text.to_owned(),
-    };
+    let folded = |case: &CaseSensitivity, text: &str| case.normalize(text).into_owned();
     texts.iter().any(|text| match test {
         FieldTest::Text {
             kind,
@@ -136,8 +134,11 @@ pub(super) fn plainly(fields: &[&str], event: &Value, (field, test): &Question) 
         FieldTest::Pattern {
             glob,
             case: CaseSensitivity::Insensitive,
-        } => glob.to_folded().to_matcher().is_match(&fold(text)),
-        FieldTest::Pattern { glob, .. } => glob.to_matcher().is_match(text),
+        } => glob
+            .normalize(CaseSensitivity::Insensitive)
+            .whole_matcher()
+            .is_match(&fold_case(text)),
+        FieldTest::Pattern { glob, .. } => glob.whole_matcher().is_match(text),
         FieldTest::Regex(pattern) => regex::Regex::new(pattern).unwrap().is_match(text),
         FieldTest::Number(..) => text.parse::<i64>().is_ok_and(|number| number >= 2),
         FieldTest::HasValue => true,

@@ -1,4 +1,4 @@
-//! Where a text must stand in a value, and whether case matters.
+//! Where a text must stand in a value.
 
 /// Where a text must stand in a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -11,15 +11,6 @@ pub enum TextAnchor {
     End,
     /// The value contains it.
     Anywhere,
-}
-
-/// Whether case matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CaseSensitivity {
-    /// Texts are folded on both sides.
-    Insensitive,
-    /// Texts are compared as they are.
-    Sensitive,
 }
 
 impl TextAnchor {

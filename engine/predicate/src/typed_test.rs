@@ -2,8 +2,9 @@
 
 use std::cmp::Ordering;
 
+use larum_event::value::{Comparison, Number};
+
 use crate::ids::SlotId;
-use crate::number::{ExactNumber, ValueComparison};
 use crate::record::{FlatRecord, ValueKind};
 use crate::text_anchor::TextAnchor;
 
@@ -11,12 +12,12 @@ use crate::text_anchor::TextAnchor;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum TypedTest {
     /// The value is a text that compares so with this one, byte by byte.
-    Order(ValueComparison, String),
+    Order(Comparison, String),
     /// The value compares so with the value of another slot: texts, numbers and booleans, each with
     /// its own kind.
-    Compare(ValueComparison, SlotId),
+    Compare(Comparison, SlotId),
     /// The value is a text that has so many characters.
-    Length(ValueComparison, ExactNumber),
+    Length(Comparison, Number),
     /// The value is a text, and put into these letters it has the text there.
     Recased {
         /// Which letters.
@@ -61,8 +62,8 @@ impl TypedTest {
                 order.is_some_and(|order| comparison.accepts_order(order))
             }
             Self::Length(comparison, bound) => {
-                let length = || ExactNumber::Whole(text.chars().count() as i128);
-                kind == ValueKind::Text && comparison.holds(length(), *bound)
+                let length = || Number::Whole(text.chars().count() as i128);
+                kind == ValueKind::Text && length().satisfies(*comparison, *bound)
             }
             Self::Recased {
                 to,
@@ -81,9 +82,7 @@ fn value_order(left: (ValueKind, &str), right: (ValueKind, &str)) -> Option<Orde
     match left.0 {
         // "false" sorts before "true".
         ValueKind::Text | ValueKind::Bool => Some(left.1.cmp(right.1)),
-        ValueKind::Number => {
-            Some(ExactNumber::parse_json(left.1)?.compare(ExactNumber::parse_json(right.1)?))
-        }
+        ValueKind::Number => Number::parse_json(left.1)?.order(Number::parse_json(right.1)?),
         ValueKind::Null | ValueKind::Container | ValueKind::List => None,
     }
 }

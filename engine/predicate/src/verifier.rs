@@ -1,17 +1,17 @@
 //! Tests that a visit does not settle: asked when a program needs them, and then once per event.
 
+use larum_event::value::{
+    CaseSensitivity, Comparison, GlobMatcher, InvalidNetwork, Network, Number, fold_case, fold_into,
+};
 use regex::Regex;
 
 use crate::field_test::FieldTest;
-use crate::fold::{fold, fold_into};
-use crate::glob::GlobMatcher;
 use crate::ids::SlotId;
-use crate::number::{ExactNumber, ValueComparison};
+use crate::pattern::compile_regex;
 use crate::record::{FlatRecord, ValueKind};
-use crate::text_anchor::{CaseSensitivity, TextAnchor};
+use crate::text_anchor::TextAnchor;
 use crate::time_part::TimePart;
 use crate::typed_test::TypedTest;
-use crate::{network::CidrNetwork, pattern::compile_regex};
 
 /// A test that looks at the values themselves.
 #[derive(Debug)]
@@ -19,8 +19,8 @@ pub(crate) enum TestVerifier {
     Text(TextAnchor, String),
     Pattern(GlobMatcher, CaseSensitivity),
     Regex(Regex),
-    Network(CidrNetwork),
-    Time(TimePart, ValueComparison, ExactNumber),
+    Network(Network),
+    Time(TimePart, Comparison, Number),
     Typed(TypedTest),
     Null,
     Field(SlotId, TextAnchor, CaseSensitivity),
@@ -45,13 +45,15 @@ impl TestVerifier {
             FieldTest::Typed(typed) => Self::Typed(typed.clone()),
             FieldTest::Given(_) => Self::Given,
             FieldTest::Text { kind, literal, .. } => Self::Text(*kind, literal.clone()),
-            FieldTest::Pattern {
-                glob,
-                case: CaseSensitivity::Insensitive,
-            } => Self::Pattern(glob.to_folded().to_matcher(), CaseSensitivity::Insensitive),
-            FieldTest::Pattern { glob, case } => Self::Pattern(glob.to_matcher(), *case),
+            FieldTest::Pattern { glob, case } => {
+                Self::Pattern(glob.normalize(*case).whole_matcher(), *case)
+            }
             FieldTest::Regex(pattern) => Self::Regex(compile_regex(pattern)?),
-            FieldTest::Network(network) => Self::Network(CidrNetwork::parse(network)?),
+            FieldTest::Network(network) => Self::Network(
+                network
+                    .parse()
+                    .map_err(|error: InvalidNetwork| error.to_string())?,
+            ),
             FieldTest::Time(part, comparison, bound) => Self::Time(*part, *comparison, *bound),
             FieldTest::Null => Self::Null,
             FieldTest::Field { other, kind, case } => Self::Field(*other, *kind, *case),
@@ -98,14 +100,14 @@ impl TestVerifier {
             Self::Network(network) => network.contains(text),
             Self::Time(part, comparison, bound) => part
                 .extract_from(text)
-                .is_some_and(|value| comparison.holds(ExactNumber::Whole(value.into()), *bound)),
+                .is_some_and(|value| Number::Whole(value.into()).satisfies(*comparison, *bound)),
             Self::Field(other, kind, case) => record.entries().iter().any(|entry| {
                 entry.slot == Some(*other)
                     && entry.is_textual()
                     && match case {
                         CaseSensitivity::Sensitive => kind.holds(text, record.entry_text(entry)),
                         CaseSensitivity::Insensitive => {
-                            kind.holds(&fold(text), &fold(record.entry_text(entry)))
+                            kind.holds(&fold_case(text), &fold_case(record.entry_text(entry)))
                         }
                     }
             }),

@@ -32,7 +32,7 @@ pub struct RuleState {
     pub title: Option<String>,
     /// How bad what it detects is.
     pub severity: Severity,
-    /// The file it stands in.
+    /// The file that defines it.
     pub file: String,
     /// The line of it there.
     pub line: usize,

@@ -40,7 +40,7 @@ struct SpillQueue {
 #[derive(Debug)]
 pub struct SpilledTreeFinder {
     trees: SpilledTrees,
-    /// Of which store.
+    /// The generation of the store that it finds them in.
     pub(crate) generation: u64,
     finder: TreeFinder,
 }

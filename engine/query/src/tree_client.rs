@@ -62,7 +62,7 @@ impl TreeClient {
     }
 
     /// What memory let go.
-    pub(crate) fn spilled(&self) -> &SpilledTrees {
+    pub(crate) fn spilled_trees(&self) -> &SpilledTrees {
         &self.setup.spilled
     }
 

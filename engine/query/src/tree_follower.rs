@@ -40,7 +40,7 @@ pub(crate) struct TreeFollower {
 }
 
 impl TreeFollower {
-    /// One that knows of `gathered` what stands up to `after`; the rest waits.
+    /// One that knows the events of `inputs` up to `after`; the later ones wait.
     pub(crate) fn new(inputs: TreeInputs, ids: Vec<String>, after: Position) -> Self {
         let known = inputs.events.keys().copied().collect();
         let asked_keys = inputs.keys.iter().copied().collect();

@@ -223,7 +223,7 @@ impl TreeQueries {
         R: Fn(&CorrelationGraph, &TenantId) -> Result<TreeView, TreeError> + Clone + Send + 'static,
     {
         let (tenant, asked, from_memory) = (self.tenant.clone(), id.to_owned(), read.clone());
-        let spilled = self.client.spilled().clone();
+        let spilled = self.client.spilled_trees().clone();
         let known = self.client.ask_async(move |memory| {
             let wanted = WantedTree {
                 tenant: &tenant,

@@ -100,7 +100,10 @@ impl TreeRebuilder {
             self.seed_search(id, &mut search, &mut reading)?;
         }
         let mut left_out = 0;
-        let (mut let_go, mut again) = (self.client.spilled().spilled_count(), STORE_RETRIES_MOST);
+        let (mut let_go, mut again) = (
+            self.client.spilled_trees().spilled_count(),
+            STORE_RETRIES_MOST,
+        );
         loop {
             self.search_store(&mut search)?;
             let fresh: Vec<_> = search
@@ -122,7 +125,8 @@ impl TreeRebuilder {
             let names: Vec<_> = names.into_iter().filter(is_of_tree).collect();
             let is_new = self.search_memory(names, &mut search)?;
             if left_out > 0
-                || (!is_new && (again == 0 || self.client.spilled().spilled_count() == let_go))
+                || (!is_new
+                    && (again == 0 || self.client.spilled_trees().spilled_count() == let_go))
             {
                 break;
             }
@@ -130,7 +134,7 @@ impl TreeRebuilder {
                 // What memory let go after the store was asked, and before memory was, is in the
                 // store now.
                 search.asked_keys.clear();
-                (let_go, again) = (self.client.spilled().spilled_count(), again - 1);
+                (let_go, again) = (self.client.spilled_trees().spilled_count(), again - 1);
             }
         }
         if !search.is_known {

@@ -227,7 +227,7 @@ impl WatchTask {
             is_short |= self
                 .queries
                 .client
-                .spilled()
+                .spilled_trees()
                 .may_hold_any(&tree.tenant, &fresh);
         }
         if !is_short {

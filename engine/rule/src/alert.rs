@@ -23,8 +23,8 @@ pub struct WindowView<'a> {
     pub last: Timestamp,
     /// What was measured, by windows that measure something else than a count.
     pub value: Option<Amount>,
-    /// The event that set it off, for rules of single events; a window that fired may tell of it
-    /// again long after the event has gone by.
+    /// The event that set it off, for rules of single events; a window that fired may be
+    /// reported again long after the event has gone by.
     pub event: Option<&'a Event>,
 }
 

@@ -31,7 +31,7 @@ mod plan;
 
 mod key_fields;
 
-pub(crate) use compare::ComparisonOperator;
+pub(crate) use compare::values_compare;
 pub(crate) use key_fields::{KeyFields, KeySource, TREE_ROOT};
 pub(crate) use plan::{ConditionPlan, PlanPart, PlanPartKind};
 pub(crate) use question::RuleCondition;

@@ -1,8 +1,8 @@
 //! Rules over what other rules find: over their events, without alerts in between, or over their
 //! alerts.
 //!
-//! The program of a rule is decided once for an event, whoever reads it. What a reader groups by
-//! and measures stands in the slots of the record that was matched.
+//! The program of a rule is decided once for an event, however many rules read it. What a reader
+//! groups by and measures is in the slots of the record that was matched.
 
 use larum_event::{MatchValues, ScalarValue};
 use larum_predicate::{CompiledStep, FlatRecord, SlotCapture};

@@ -1,6 +1,8 @@
 //! Why a part of a rule file is refused, and which name was probably meant.
 
 use larum_event::RuleFile;
+use larum_event::toml_file::TomlFile;
+pub(crate) use larum_event::{did_you_mean, find_nearest};
 use larum_predicate::{Diagnostic, DiagnosticLevel};
 use rhai::Position;
 
@@ -52,6 +54,11 @@ impl RuleProblem {
         place_diagnostic(self.into_diagnostic(DiagnosticLevel::Error), file, place)
     }
 
+    /// As a problem of a side file, at byte `at` of it.
+    pub(crate) fn report_in(self, toml: &mut TomlFile<'_>, at: usize) {
+        toml.push_problem(at, self.code, self.message, self.help);
+    }
+
     /// As an error of the set as a whole.
     pub(crate) fn into_set_error(self) -> Diagnostic {
         self.into_diagnostic(DiagnosticLevel::Error)
@@ -77,41 +84,4 @@ pub(crate) fn place_diagnostic(
 ) -> Diagnostic {
     let line = place.line().unwrap_or(0);
     diagnostic.with_place(file, line, place.position().unwrap_or(0))
-}
-
-/// "did you mean", if one of `candidates` is near enough to `word` that it was probably meant.
-pub(crate) fn did_you_mean<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<String> {
-    find_nearest(word, candidates).map(|meant| format!("did you mean `{meant}`?"))
-}
-
-/// The candidate that is near enough to `word` that it was probably meant.
-pub(crate) fn find_nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    let (distance, candidate) = candidates
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        .min()?;
-    // A third of the letters may be wrong, at least one and at most three.
-    let most = (word.chars().count() / 3).clamp(1, 3);
-    (distance <= most).then_some(candidate)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_near_words_are_suggested() {
-        let words = ["severity", "title", "on"];
-        assert_eq!(
-            did_you_mean("serverity", words).as_deref(),
-            Some("did you mean `severity`?")
-        );
-        assert_eq!(did_you_mean("group", words), None);
-    }
 }

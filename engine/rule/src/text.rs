@@ -11,15 +11,21 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use larum_predicate::CidrNetwork;
+use larum_event::value::{InvalidNetwork, Network};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString};
 
 use crate::view::LongText;
 
-/// Most regular expressions and networks that an engine remembers; beyond it, it starts anew.
+/// Most regular expressions and networks that an engine remembers; beyond it, it forgets them all.
 const MAX_CACHED: usize = 1_000;
-/// The function that stands around operands of `&&` and the like: a missing field is not true.
+/// The function that is put around operands of `&&` and the like: a missing field is not true.
 pub(crate) const TRUTH_FUNCTION: &str = "larum_truth";
+
+/// Reads a network of a rule; the error is a sentence.
+pub(crate) fn parse_network(text: &str) -> Result<Network, String> {
+    text.parse()
+        .map_err(|error: InvalidNetwork| error.to_string())
+}
 
 /// Teaches an engine the functions over texts.
 pub(crate) fn register(engine: &mut Engine) {
@@ -36,7 +42,7 @@ pub(crate) fn register(engine: &mut Engine) {
         pattern::compile_rule_regex(wanted).map(|regex| move |text: &str| regex.is_match(text))
     });
     register_compiled(engine, "cidr", |wanted| {
-        CidrNetwork::parse(wanted).map(|network| move |text: &str| network.contains(text))
+        parse_network(wanted).map(|network| move |text: &str| network.contains(text))
     });
     register_lenient(engine);
     engine.register_fn(TRUTH_FUNCTION, |value: Dynamic| {

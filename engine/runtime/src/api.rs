@@ -26,7 +26,7 @@ pub enum EmitReceipt {
     },
     /// The same event came before; nothing was stored, nothing is lost (X6).
     Duplicate {
-        /// Where the first one stands.
+        /// The position of the first one.
         position: Position,
     },
     /// It is refused.
@@ -91,7 +91,7 @@ pub struct EventInterest {
 /// A stored event on its way to a consumer.
 #[derive(Debug, Clone)]
 pub struct DeliveredEvent {
-    /// Where it stands in the log.
+    /// Its position in the log.
     pub position: Position,
     /// The event.
     pub event: Event,

@@ -89,7 +89,8 @@ pub struct EngineConfig {
     /// How far behind the watermark an event may come and still count, for rules that say nothing
     /// themselves.
     pub lateness: Span,
-    /// Most live keys of one rule and shard.
+    /// Most live keys of one rule and tenant. Each shard has an equal share and evicts beyond it,
+    /// even while other shards have room.
     pub keys_per_rule: u64,
     /// How many trees memory holds, and how large they may be.
     pub trees: larum_tree::GraphLimits,

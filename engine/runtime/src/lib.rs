@@ -67,4 +67,4 @@ pub use larum_view::{
     incident_to_text, incidents_to_text, timeline_to_text, tree_to_text,
 };
 pub use metrics::{EngineMetrics, LabelValues, Metric, MetricDeclaration, MetricKind};
-pub use sequencing::activate_in_replay;
+pub use sequencing::{ReplayActivation, activate_in_replay};

@@ -96,12 +96,12 @@ impl CorrelationGraph {
         let components = components_by_tree(tenant_graph);
         let look = |tree: TreeId| tenant_graph.tree_facts(*components.get(&tree)?);
         let found = tenant_graph.incidents().list_page(query, &look);
-        let as_read = query.entities.iter().map(|(kind, value)| {
+        let entities = query.entities.iter().map(|(kind, value)| {
             let last = spelling_variants(kind, value).last();
             (kind.clone(), last.unwrap_or_else(|| value.clone()))
         });
         let as_read = IncidentQuery {
-            entities: as_read.collect(),
+            entities: entities.collect(),
             ..query.clone()
         };
         if found.1 > 0 || as_read == *query {

@@ -10,11 +10,13 @@
 //! Invariant: what became one incident stays one, so that a name or alias that was given out finds
 //! it for good.
 
+mod alert_update;
 mod alerts;
 mod answers;
 mod case;
 mod case_table;
 mod checkpoint;
+mod incident_limits;
 mod merge_set;
 mod query_form;
 mod shared_nodes;
@@ -33,9 +35,9 @@ use std::sync::Arc;
 use larum_event::{AlertStatus, Position, RuleId, Severity, Timestamp, limits};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use alerts::AlertUpdate;
+pub(crate) use alert_update::AlertUpdate;
 pub(crate) use slots::SharedNodeId;
-pub(crate) use tenant_incidents::{IncidentLimits, TenantIncidents, TreeTouch};
+pub(crate) use tenant_incidents::{TenantIncidents, TreeTouch};
 pub(crate) use tree_table::TreeFacts;
 
 /// The stable name of an incident, such as `inc-3f9c0a7be1d2`: made of its first alert's id, so

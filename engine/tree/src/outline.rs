@@ -279,11 +279,11 @@ impl ViewBuilder<'_> {
             let OutlineItem::Node(node) = item.item else {
                 continue;
             };
-            let alerts =
+            let caused =
                 self.tenant_graph
                     .nodes()
                     .cross_edges(node, CrossEdgeKind::Causation, Incoming);
-            let alerts = alerts.map(|(alert, _)| alert);
+            let alerts = caused.map(|(alert, _)| alert);
             let others = alerts.filter(|alert| !places.contains_key(alert));
             linked.extend(others.map(|alert| (self.tenant_graph.nodes().name(alert), alert)));
         }

@@ -32,9 +32,9 @@ impl ViewBuilder<'_> {
         let (counts, mut why) = outline.count_range(0..outline.len());
         why.extend(outline.missing_parts().iter().cloned());
         let number = |place| Some(place);
-        let nodes =
-            (0..outline.len()).filter_map(|place| self.build_item(&outline, place, &number));
-        let nodes: Vec<TreeNode> = nodes.collect();
+        let nodes: Vec<TreeNode> = (0..outline.len())
+            .filter_map(|place| self.build_item(&outline, place, &number))
+            .collect();
         let places: Vec<_> = (0..outline.len())
             .map(|place| match outline.item(place)? {
                 OutlineItem::Node(node) => Some(*node),

@@ -71,7 +71,7 @@ pub(crate) const fn edge_word(kind: EdgeKind) -> &'static str {
     }
 }
 
-/// Whether an alert stands, in JSON's spelling.
+/// Whether an alert is in force, in JSON's spelling.
 pub(crate) const fn status_word(status: AlertStatus) -> &'static str {
     match status {
         AlertStatus::Early => "early",

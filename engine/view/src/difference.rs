@@ -70,7 +70,7 @@ fn node_key(node: &TreeNode) -> DiffKey<'_> {
     (node.kind == NodeKind::Event, &node.id)
 }
 
-/// The same event may stand under several alerts; it counts where it stands first.
+/// The same event may be under several alerts; it counts where it is first.
 fn node_states(view: &TreeView) -> BTreeMap<DiffKey<'_>, NodeState<'_>> {
     let mut states = BTreeMap::new();
     for node in view.nodes.iter().filter(|node| !node.again) {

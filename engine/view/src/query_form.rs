@@ -1,4 +1,8 @@
 //! The parameters of queries of trees, as HTTP requests and `larum` give them.
+//!
+//! Owns which fields of a query have a parameter, and what it is called; how values are spelt
+//! belongs to [`larum_event::QueryForm`]. Invariant: what a query writes as parameters is read
+//! again as the same query.
 
 use larum_event::{FormQuery, ParameterError, QueryForm, limits};
 

@@ -1,9 +1,8 @@
 //! `GET /metrics`: what the engine and this door count, for Prometheus.
 //!
-//! Owns the metrics of this door and the text form; the engine declares its own ([`Metric`]). The names are
-//! listed in `docs/http.md`.
-//! Invariant: a name never changes, and every label has a bounded number of values: routes and status codes
-//! are few, and the engine bounds its own.
+//! Owns the metrics of this door and the text form; the engine declares its own ([`Metric`]). The
+//! names are listed in `docs/http.md`. Invariant: a name never changes, and every label has a
+//! bounded number of values: routes and status codes are few, and the engine bounds its own.
 
 use std::fmt;
 

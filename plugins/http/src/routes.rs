@@ -121,8 +121,8 @@ pub(crate) async fn protect_request(
             .into_response(problem.error_response())
             .map_into_right_body(),
     };
-    let route = response.request().match_pattern();
-    let route = route.map(|pattern| pattern.replace(":.+", ""));
+    let pattern = response.request().match_pattern();
+    let route = pattern.map(|pattern| pattern.replace(":.+", ""));
     let status = response.status().as_u16();
     door.requests
         .count_request(route.unwrap_or_else(|| "other".to_owned()), status);

@@ -10,6 +10,7 @@
 
 use std::collections::HashMap;
 
+use larum_event::toml_file::TomlPlace;
 use larum_event::{RuleFile, RuleId, Severity, limits};
 use larum_predicate::{
     AlertAudience, BoolExpression, CompiledRule, Diagnostic, FrontEnd, FrontEndOutput, PathMap,
@@ -101,8 +102,7 @@ fn is_document(path: &str) -> bool {
 
 fn log_source_error(file: &RuleFile, error: &toml::de::Error) -> Diagnostic {
     let start = error.span().map_or(0, |span| span.start);
-    let before = file.text.get(..start).unwrap_or_default();
-    let line = before.matches('\n').count() + 1;
+    let line = TomlPlace::at_offset(&file.text, start).line;
     let reason = error.message().trim();
     Diagnostic::new_error(
         file,

@@ -5,9 +5,9 @@
 //! Invariant: a modifier that is unknown, or that cannot be combined with the others, refuses the
 //! rule. It is never skipped, as the rule would then match too much.
 
+use larum_event::value::{CaseSensitivity, Comparison, GlobPattern, Number};
 use larum_predicate::{
-    BoolExpression, CaseSensitivity, ExactNumber, FieldTest, GlobPattern, PredicateSetBuilder,
-    SlotId, TextAnchor, TimePart, ValueComparison,
+    BoolExpression, FieldTest, PredicateSetBuilder, SlotId, TextAnchor, TimePart,
 };
 
 use crate::encode;
@@ -23,8 +23,8 @@ enum ItemQuestion {
     Text,
     Regex(String),
     Cidr,
-    Compare(ValueComparison),
-    Time(TimePart, ValueComparison),
+    Compare(Comparison),
+    Time(TimePart, Comparison),
     Exists,
     Field(TextAnchor),
 }
@@ -178,7 +178,7 @@ impl ExpressionScope<'_> {
             }
         };
         let number = || {
-            let number = ExactNumber::parse(text);
+            let number = Number::parse(text);
             number.ok_or_else(|| problem(format!("{text:?} is not a number")))
         };
         // A text may become many patterns; every other question is one test.
@@ -293,7 +293,7 @@ impl<'i> DetectionItem<'i> {
             ItemModifier::Exists => self.question = ask(ItemQuestion::Exists)?,
             ItemModifier::FieldRef => self.question = ask(ItemQuestion::Field(TextAnchor::Whole))?,
             ItemModifier::Time(part) => {
-                self.question = ask(ItemQuestion::Time(part, ValueComparison::Equal))?
+                self.question = ask(ItemQuestion::Time(part, Comparison::Equal))?
             }
             ItemModifier::Compare(comparison) => match &mut self.question {
                 ItemQuestion::Time(_, of_time) => *of_time = comparison,
@@ -390,14 +390,14 @@ impl ItemValue {
     }
 
     fn literal(text: String) -> Self {
-        Self::Pattern(GlobPattern::new([larum_predicate::GlobPart::Literal(text)]))
+        Self::Pattern(GlobPattern::from_literal(&text))
     }
 
     fn plain_text(&self) -> Result<String, String> {
         let Self::Pattern(glob) = self else {
             return Err("a value is encoded twice".to_owned());
         };
-        let text = pattern::plain_text(glob).map(str::to_owned);
+        let text = glob.as_literal().map(str::to_owned);
         text.ok_or_else(|| "a value with wildcards cannot be encoded".to_owned())
     }
 
@@ -416,7 +416,7 @@ impl ItemValue {
                 let decoded = String::from_utf8(bytes.clone());
                 let text =
                     decoded.map_err(|_| "UTF-16 without base64 is no text here".to_owned())?;
-                Ok(GlobPattern::new([larum_predicate::GlobPart::Literal(text)]))
+                Ok(GlobPattern::from_literal(&text))
             }
         }
     }

@@ -11,8 +11,9 @@
 
 use std::collections::BTreeMap;
 
+use larum_event::value::CaseSensitivity;
 use larum_predicate::{
-    BoolExpression, BuildError, CaseSensitivity, FieldTest, PredicateSetBuilder, TextAnchor, ViewId,
+    BoolExpression, BuildError, FieldTest, PredicateSetBuilder, TextAnchor, ViewId,
 };
 use serde::Deserialize;
 

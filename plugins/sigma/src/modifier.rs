@@ -1,6 +1,7 @@
 //! The modifiers of specification 2.1.
 
-use larum_predicate::{TextAnchor, TimePart, ValueComparison};
+use larum_event::value::Comparison;
+use larum_predicate::{TextAnchor, TimePart};
 
 /// A modifier of a detection item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub(crate) enum ItemModifier {
     Utf16,
     Base64,
     Base64Offset,
-    Compare(ValueComparison),
+    Compare(Comparison),
     Time(TimePart),
     Cidr,
     Expand,
@@ -47,10 +48,10 @@ impl ItemModifier {
             "utf16" => Self::Utf16,
             "base64" => Self::Base64,
             "base64offset" => Self::Base64Offset,
-            "lt" => Self::Compare(ValueComparison::Less),
-            "lte" => Self::Compare(ValueComparison::AtMost),
-            "gt" => Self::Compare(ValueComparison::Greater),
-            "gte" => Self::Compare(ValueComparison::AtLeast),
+            "lt" => Self::Compare(Comparison::Less),
+            "lte" => Self::Compare(Comparison::AtMost),
+            "gt" => Self::Compare(Comparison::Greater),
+            "gte" => Self::Compare(Comparison::AtLeast),
             "minute" => Self::Time(TimePart::Minute),
             "hour" => Self::Time(TimePart::Hour),
             "day" => Self::Time(TimePart::Day),

@@ -3,7 +3,8 @@
 //! Owns the reading of one value into parts; where it must be in a field is left to `item`.
 //! Invariant: only an unescaped `*` or `?` is a wildcard; every other character stands for itself.
 
-use larum_predicate::{CaseSensitivity, FieldTest, GlobPart, GlobPattern, TextAnchor};
+use larum_event::value::{CaseSensitivity, GlobPart, GlobPattern};
+use larum_predicate::{FieldTest, TextAnchor};
 
 /// The dashes that `windash` interchanges.
 const DASHES: [char; 5] = ['-', '/', '–', '—', '―'];
@@ -11,37 +12,7 @@ const DASHES: [char; 5] = ['-', '/', '–', '—', '―'];
 /// Reads a value: `*` and `?` are wildcards, a backslash before one of them or before another
 /// backslash takes its meaning away, and before anything else is itself.
 pub(crate) fn parse(text: &str) -> GlobPattern {
-    let mut parts = Vec::new();
-    let mut literal = String::new();
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        let wildcard = match c {
-            '\\' => {
-                let escaped = chars.next_if(|next| matches!(next, '*' | '?' | '\\'));
-                literal.push(escaped.unwrap_or('\\'));
-                continue;
-            }
-            '*' => GlobPart::Run,
-            '?' => GlobPart::One,
-            c => {
-                literal.push(c);
-                continue;
-            }
-        };
-        parts.push(GlobPart::Literal(std::mem::take(&mut literal)));
-        parts.push(wildcard);
-    }
-    parts.push(GlobPart::Literal(literal));
-    GlobPattern::new(parts)
-}
-
-/// The text of a pattern without wildcards.
-pub(crate) fn plain_text(glob: &GlobPattern) -> Option<&str> {
-    match glob.parts() {
-        [] => Some(""),
-        [GlobPart::Literal(text)] => Some(text),
-        _ => None,
-    }
+    GlobPattern::parse(text, &[])
 }
 
 /// The pattern with anything before it, or behind it, or both.

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use larum_tests::{larum, recordings};
 use serde_json::{Map, Value};
 
-/// An alert, or an answer: the number of the event that set it off, the group, and how many or how much where
-/// that is told.
+/// An alert, or an answer: the number of the event that set it off, the group, and how many or how
+/// much where that is told.
 type Answer = (u64, String, Option<Value>);
 
 /// By rule, in order.
@@ -109,8 +109,8 @@ fn grows(rule: &str) -> bool {
     rule.ends_with(".edge") || rule.ends_with(".suppress")
 }
 
-/// What stands at the end of every revision, as `larum detect` wrote them. Of alerts that grow, how much they
-/// told at first.
+/// What stands at the end of every revision, as `larum detect` wrote them. Of alerts that grow, how
+/// much they told at first.
 fn found(lines: &str) -> Answers {
     let mut standing: BTreeMap<(String, String), Option<Answer>> = BTreeMap::new();
     for line in lines.lines() {

@@ -1,8 +1,9 @@
 //! `kill -9` of the real binary, over and over, while events flow.
 //!
-//! Shows that nothing acknowledged is lost and that the alerts, those of chained rules too, are those of an
-//! undisturbed run, byte for byte and each once (design §10). Where the process dies is seeded; the run
-//! prints how many deaths fell between the append of events and the commit of their epoch.
+//! Shows that nothing acknowledged is lost and that the alerts, those of chained rules too, are
+//! those of an undisturbed run, byte for byte and each once (design §10). Where the process dies is
+//! seeded; the run prints how many deaths fell between the append of events and the commit of their
+//! epoch.
 
 #![expect(
     clippy::unwrap_used,
@@ -105,7 +106,7 @@ fn undisturbed(records: &[Record]) -> Vec<String> {
         match &record.body {
             RecordBody::RuleSetActivated(activated) => {
                 let set = Arc::new(RuleSet::load(&activated.files).unwrap());
-                pipeline.activate_rules(set, PipelineSettings::from_activated(activated, 1));
+                pipeline.activate_rules(set, &PipelineSettings::from_activated(activated, 1));
             }
             RecordBody::Tick { at } if record.position <= evaluated => {
                 let outcome = pipeline.tick(record.position, *at);

@@ -1,8 +1,9 @@
-//! Process trees and logon sessions of real recordings, against answers that were worked out elsewhere.
+//! Process trees and logon sessions of real recordings, against answers that were worked out
+//! elsewhere.
 //!
-//! The records go through the `windows` decoder and the links that we ship; the answers say every node, every way
-//! from a leaf to its root and every line of a session. The order in which records come must not matter, nor that
-//! some come twice.
+//! The records go through the `windows` decoder and the links that we ship; the answers say every
+//! node, every way from a leaf to its root and every line of a session. The order in which records
+//! come must not matter, nor that some come twice.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,8 +1,11 @@
-//! Everything that needs the whole product: recordings with known answers, the real binary, and the tree of sources.
+//! Everything that needs the whole product: recordings with known answers, the real binary, and the
+//! tree of sources.
 
 mod tidy;
 
 mod correlation_answers;
+
+mod same_answers;
 
 mod sigma_answers;
 

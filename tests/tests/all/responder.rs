@@ -91,8 +91,8 @@ impl Running {
     }
 }
 
-/// Each node with its way from the root, what it tells of itself, and the ids of its events; sorted, since the order
-/// of siblings that have no time is theirs.
+/// Each node with its way from the root, what it tells of itself, and the ids of its events;
+/// sorted, since the order of siblings that have no time is theirs.
 fn outline(tree: &Value) -> Vec<String> {
     let nodes = tree["nodes"].as_array();
     let nodes = nodes.unwrap_or_else(|| panic!("no tree: {tree}"));

@@ -233,7 +233,8 @@ fn recorded_attacks_fire_the_rules_they_should_on_the_lines_they_should() {
             }
         }
         let expected = json(&text(&recording.join("sigma_expected.json.gz")));
-        // Where evaluators disagreed: with EventType asked for, as the table does, only what both found.
+        // Where evaluators disagreed: with EventType asked for, as the table does, only what both
+        // found.
         for disputed in expected["disputed"].as_array().unwrap() {
             let rule = disputed["rule_id"].as_str().unwrap();
             let lines = found.remove(rule).unwrap_or_default();

@@ -35,8 +35,8 @@ fn recording(name: &str, set: &str, lateness: &'static str) -> Option<Recording>
     let decoder = std::fs::read_to_string(sets.join(set).join("decoder.toml")).unwrap();
     Some(Recording {
         folder,
-        // The logs do not say themselves what they are, and rules know fields by the record's names. The metadata
-        // stand last.
+        // The logs do not say themselves what they are, and rules know fields by the record's
+        // names. The metadata stand last.
         decoder: format!("{decoder}product = {{ value = \"linux\" }}\n[data]\nkeep = [\"*\"]\n"),
         lateness,
     })
@@ -101,7 +101,8 @@ impl Recording {
     }
 }
 
-/// The documents of the given rules, their correlations once for each policy with ids such as `..-edge`.
+/// The documents of the given rules, their correlations once for each policy with ids such as
+/// `..-edge`.
 fn rules(names: &[&str]) -> Option<String> {
     let folder = recordings()?.join("correlation/sigma");
     let mut known = BTreeSet::new();
@@ -250,8 +251,8 @@ fn records_that_no_event_is_made_of_give_the_same_answers() {
     assert_eq!(raw, events);
 }
 
-/// The nested reading of R3: at a success, the fifth failure of the key within ten minutes of it, not
-/// older than ten minutes; it may be of the same second or must not.
+/// The nested reading of R3: at a success, the fifth failure of the key within ten minutes of it,
+/// not older than ten minutes; it may be of the same second or must not.
 fn nested(events: &[Value], same_second: bool) -> BTreeSet<(String, String, String)> {
     const WITHIN: i64 = 600;
     let mut failures: BTreeMap<(String, String), Vec<i64>> = BTreeMap::new();

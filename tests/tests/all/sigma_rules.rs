@@ -2,4 +2,5 @@
 
 mod correlated;
 mod correlations;
+mod nested_correlations;
 mod rule_set;

@@ -31,7 +31,8 @@ pub(crate) fn rules(scratch: &Path) -> Rules {
     rules
 }
 
-/// The lanes, each gone on with until it has `events` events: every repetition is later than the one before.
+/// The lanes, each gone on with until it has `events` events: every repetition is later than the
+/// one before.
 pub(crate) fn lanes(folder: &Path, scratch: &Path, events: usize) -> Vec<Lane> {
     ["logins_10k_users_1h", "logins_10k_users_burst"]
         .into_iter()

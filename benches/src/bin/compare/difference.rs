@@ -1,7 +1,7 @@
 //! Which matches only one of the two has, and why.
 //!
-//! A reason is checked against the rule and the record of each difference. What no reason fits is printed as
-//! `UNEXPLAINED`, with a place to look at.
+//! A reason is checked against the rule and the record of each difference. What no reason fits is
+//! printed as `UNEXPLAINED`, with a place to look at.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;

@@ -1,10 +1,11 @@
-//! Larum and rsigma 0.23.0 on the same files: all SigmaHQ rules, log source routing on both sides, one thread each,
-//! in turns; and correlation, beside rsigma and SEC. What loading costs is measured by a run over one line and taken
-//! off.
+//! Larum and rsigma 0.23.0 on the same files: all SigmaHQ rules, log source routing on both sides,
+//! one thread each, in turns; and correlation, beside rsigma and SEC. What loading costs is
+//! measured by a run over one line and taken off.
 //!
-//! Rates are of processor time, as the system counts it for each process, since machines are shared; those of
-//! time that went by stand beside them. Rules and events come from the folder that `LARUM_DATA` names (or
-//! `../shared/data` beside the project), since their licences keep them out of it.
+//! Rates are of processor time, as the system counts it for each process, since machines are
+//! shared; those of time that went by stand beside them. Rules and events come from the folder that
+//! `LARUM_DATA` names (or `../shared/data` beside the project), since their licences keep them out
+//! of it.
 
 #![expect(
     clippy::disallowed_methods,

@@ -77,11 +77,11 @@ impl EventExplanation {
         let explained = matcher.explain_rule(number, event)?;
         let steps = satisfied_steps(rule, &explained);
         let step = steps.first().copied().or(rule.steps.first());
-        let key = step.map(|step| rule.key_paths(step)).unwrap_or_default();
-        let key = key.into_iter();
+        let paths = step.map(|step| rule.key_paths(step)).unwrap_or_default();
         Some(Self {
             steps: steps.iter().map(|step| step.name.to_string()).collect(),
-            key: key
+            key: paths
+                .into_iter()
                 .map(|path| (path.to_owned(), matcher.key_value(path, event)))
                 .collect(),
             exception: matcher.find_exception(number, event),
@@ -191,11 +191,10 @@ fn run_all(set: &Arc<RuleSet>, number: u32, events: &[FileRecord]) -> Option<Rul
             record: Some(record.number),
         })
     });
-    let inputs = inputs.collect();
     Some(near_miss::run_trial(
         set,
         number,
-        inputs,
+        inputs.collect(),
         PipelineSettings::default(),
     ))
 }
@@ -248,8 +247,8 @@ fn write_event(
     write_row(out, "topic", &format!("{}, {reads}", envelope.topic))?;
     for (index, (path, value)) in answer.key.iter().enumerate() {
         let name = if index == 0 { "key" } else { "" };
-        let value = value.as_ref().map(|value| value.to_json().to_string());
-        let value = value.unwrap_or_else(|| "missing, or no single value".to_owned());
+        let json = value.as_ref().map(|value| value.to_json().to_string());
+        let value = json.unwrap_or_else(|| "missing, or no single value".to_owned());
         write_row(out, name, &format!("{path} is {}", escape_controls(&value)))?;
     }
     for (index, exception) in rule.exceptions.iter().enumerate() {

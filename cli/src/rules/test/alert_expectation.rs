@@ -45,9 +45,9 @@ impl AlertExpectation {
     /// Reads a file of them.
     pub fn read_file(path: &Path, bytes: &[u8]) -> Result<Vec<Self>, CliError> {
         let text = String::from_utf8_lossy(bytes);
-        let lines = text.lines().zip(1..);
-        let lines = lines.filter(|(line, _)| !line.trim().is_empty());
-        lines
+        let numbered = text.lines().zip(1..);
+        numbered
+            .filter(|(line, _)| !line.trim().is_empty())
             .map(|(line, number)| {
                 let refused = |reason: String| {
                     let path = path.display();

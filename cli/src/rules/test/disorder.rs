@@ -56,9 +56,9 @@ pub fn shuffle_order(times: &[Timestamp], seed: u64, lateness: Span) -> Vec<usiz
         let after = Span::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX));
         (time.saturating_add(after), index)
     });
-    let mut comes: Vec<(Timestamp, usize)> = comes.collect();
-    comes.sort();
-    comes.into_iter().map(|(_, index)| index).collect()
+    let mut arrivals: Vec<(Timestamp, usize)> = comes.collect();
+    arrivals.sort();
+    arrivals.into_iter().map(|(_, index)| index).collect()
 }
 
 #[cfg(test)]

@@ -126,14 +126,14 @@ struct NumberedEvent {
 
 /// Plays a case of `suite`.
 pub fn play_case(suite: &RuleSuite, case: &RuleCase, way: PlayMode) -> PlayResult {
-    let events = case.records.iter().filter_map(|record| {
+    let numbered = case.records.iter().filter_map(|record| {
         Some(NumberedEvent {
             number: record.number,
             line: record.line,
             event: record.outcome.as_ref().ok()?.clone(),
         })
     });
-    let mut events: Vec<NumberedEvent> = events.collect();
+    let mut events: Vec<NumberedEvent> = numbered.collect();
     match way {
         PlayMode::AsWritten => {}
         PlayMode::Reordered { seed } => shuffle_equal_times(&mut events, seed),

@@ -1,7 +1,7 @@
 //! A collector in Rust: what an ssh server saw, sent to a running engine as lines of JSON.
 //!
-//! Knows nothing of other collectors. What it shares with them is the W3C `traceparent` that came with the work,
-//! here in the environment; that alone makes one tree of what they all report.
+//! Knows nothing of other collectors. What it shares with them is the W3C `traceparent` that came
+//! with the work, here in the environment; that alone makes one tree of what they all report.
 
 #![expect(
     clippy::print_stdout,

@@ -1,4 +1,9 @@
 //! From the attributes of a CloudEvent to a draft.
+//!
+//! Owns the mapping of attributes and extensions to members. Whether the members make an event is
+//! the job of `json`.
+//! Invariant: a CloudEvent goes through the same checks as canonical JSON, and a rejection names
+//! the attribute as the CloudEvent does, not the member that it stands for.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -24,7 +29,7 @@ impl Event {
     /// name of the canonical member it stands for, such as `severity`.
     ///
     /// # Errors
-    /// As [`Event::parse_search`]; members are named as the CloudEvent names them.
+    /// As [`Event::parse`]; members are named as the CloudEvent names them.
     pub fn parse_cloudevent(bytes: &[u8], fill: &EventDefaults<'_>) -> Result<Self, Rejection> {
         let text = check::check_bytes(bytes)?;
         check::check_object(text)?;
@@ -49,7 +54,7 @@ impl Event {
     /// canonical JSON otherwise.
     ///
     /// # Errors
-    /// As [`Event::parse_search`] or [`Event::parse_cloudevent`].
+    /// As [`Event::parse`] or [`Event::parse_cloudevent`].
     pub fn parse_either(bytes: &[u8], fill: &EventDefaults<'_>) -> Result<Self, Rejection> {
         let text = check::check_bytes(bytes)?;
         // Nearly all canonical events are told by the absence of the word alone.

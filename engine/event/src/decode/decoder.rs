@@ -1,4 +1,8 @@
 //! A decoder at work: one record in, one event out.
+//!
+//! Owns the way from a record to the draft of an event. Reading the decoder's file is the job of
+//! `load`, checking the event that of `json`.
+//! Invariant: no decoder can set the tenant, which always comes from the input's owner.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -114,11 +118,12 @@ impl Decoder {
 }
 
 impl InputDecoder<'_> {
-    /// The event that a record tells of. `number` is the record's place in its input, from 0, rejected
-    /// records counted; it goes into the id of a record that has none of its own.
+    /// The event that a record describes. `number` is the record's place in its input, from 0,
+    /// rejected records counted; it goes into the id of a record that has none of its own.
     ///
     /// # Errors
-    /// The record is not one the decoder knows, or the event is rejected as [`Event::parse_search`] says.
+    /// The record is not one the decoder knows, or the event is rejected as [`Event::parse`]
+    /// says.
     pub fn decode(
         &mut self,
         record: &[u8],
@@ -136,6 +141,7 @@ impl InputDecoder<'_> {
         number: u64,
         arrived: Timestamp,
     ) -> Result<Vec<u8>, Rejection> {
+        // The size first: reading a record takes time that grows with it.
         if record.len() > limits::EVENT_BYTES {
             let detail = format!(
                 "the record is {} bytes long, at most {} are allowed",
@@ -185,10 +191,12 @@ impl InputDecoder<'_> {
         match &fields.id {
             Some(mapping) => write_string(&mut out, &mapping.require_word("id", members)?),
             None => {
+                // Read again, a record has the same id, so the log finds the duplicate.
                 let id = record_id(&source, read.record, read.number);
                 write_string(&mut out, id.as_str());
             }
         }
+        // A pattern's own type wins: it was chosen by what the line says.
         let of_pattern = read
             .pattern
             .and_then(|pattern| pattern.event_type.as_deref());
@@ -244,6 +252,7 @@ impl InputDecoder<'_> {
                     detail,
                 ));
             }
+            // Only a time that is missing has a default; one that is wrong is refused.
             Some(Ok(None)) | None => {
                 return time
                     .default
@@ -296,8 +305,8 @@ fn read_sequence(path: &str, members: &RecordMembers<'_>) -> Result<Option<u64>,
     }
 }
 
-/// The id of a record that has none: the same source, bytes and place give the same id, so that a file
-/// read twice gives the same events.
+/// The id of a record that has none: the same source, bytes and place give the same id, so that a
+/// file read twice gives the same events.
 pub fn record_id(source: &str, record: &[u8], number: u64) -> EventId {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&(source.len() as u64).to_le_bytes());

@@ -40,7 +40,7 @@ pub(super) fn parse_nanos(text: &str, scale: i32) -> Result<i64, InvalidEpoch> {
     i64::try_from(total).map_err(|_| InvalidEpoch::OutOfRange)
 }
 
-/// More digits than any time has; a number padded to this length is somebody's joke.
+/// More digits than any time has; a number padded to this length is not meant as a time.
 const MOST_DIGITS: i32 = 64;
 
 /// Why a text is no epoch time.

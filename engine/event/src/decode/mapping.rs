@@ -1,13 +1,17 @@
 //! Where one member of the event comes from.
+//!
+//! Owns the sources of a member: a path, a constant, a table of words, a default. Which members
+//! there are is left to `load`.
+//! Invariant: a mapping reads only paths that it lists, so members that it uses can be left out of
+//! `data`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::document::{DecoderSection, read_string};
-use super::error::DecoderProblems;
 use super::members::{MemberValue, RecordMembers, write_string};
 use super::paths::RecordPaths;
 use crate::rejection::{Rejection, RejectionReason};
+use crate::toml_file::{TomlFile, TomlTable, TomlValue};
 
 /// A constant, or a member of the record.
 #[derive(Debug, Clone)]
@@ -33,21 +37,17 @@ pub(super) struct MemberMapping {
 
 impl FieldMapping {
     /// Reads `key = "path"`, `key = { value = ".." }` or `key = { from = "path", .. }`.
-    pub(super) fn load(
-        key: &str,
-        value: &toml::Spanned<toml::de::DeValue<'_>>,
-        problems: &mut DecoderProblems<'_>,
-    ) -> Option<Self> {
+    pub(super) fn load(key: &str, value: &TomlValue<'_>, file: &mut TomlFile<'_>) -> Option<Self> {
         if !matches!(value.get_ref(), toml::de::DeValue::Table(_)) {
-            let from = RecordPaths::load(key, value, problems)?;
+            let from = RecordPaths::load(key, value, file)?;
             return Some(Self::Member(MemberMapping::from_paths(from)));
         }
-        let section = DecoderSection::from_value(format!("`{key}`"), value, problems)?;
-        section.refuse_unknown_keys(&["from", "value", "map", "prefix", "default"], problems);
-        let constant = section.get_string("value", problems);
+        let section = file.read_table(format!("`{key}`"), value)?;
+        section.check_keys(&["from", "value", "map", "prefix", "default"], file);
+        let constant = section.get_string("value", file);
         let from = section
             .get("from")
-            .and_then(|from| RecordPaths::load("from", from, problems));
+            .and_then(|from| RecordPaths::load("from", from, file));
         match (constant, from) {
             (Some(constant), None) => {
                 for (other, _) in section
@@ -55,24 +55,25 @@ impl FieldMapping {
                     .filter(|(other, _)| other.value != "value")
                 {
                     let message = format!("`value` is a constant and takes no `{}`", other.value);
-                    problems.report(other.at, message);
+                    file.report(other.at, message);
                 }
                 Some(Self::Constant(constant.value.to_owned()))
             }
             (None, Some(from)) => Some(Self::Member(MemberMapping {
-                map: load_map(&section, problems),
+                map: load_map(&section, file),
                 prefix: section
-                    .get_string("prefix", problems)
+                    .get_string("prefix", file)
                     .map_or_else(String::new, |prefix| prefix.value.to_owned()),
                 default: section
-                    .get_string("default", problems)
+                    .get_string("default", file)
                     .map(|default| default.value.to_owned()),
                 ..MemberMapping::from_paths(from)
             })),
             _ => {
+                // One of them alone was wrong by itself, and has been told.
                 if section.get("value").is_some() == section.get("from").is_some() {
                     let message = format!("`{key}` needs either `from` or `value`");
-                    problems.report(section.at, message);
+                    file.report(section.at, message);
                 }
                 None
             }
@@ -107,8 +108,8 @@ impl FieldMapping {
         }
     }
 
-    /// Like [`FieldMapping::word`], but a record without a value is rejected for the lack of the event's
-    /// member `wanted`.
+    /// Like [`FieldMapping::word`], but a record without a value is rejected for the lack of the
+    /// event's member `wanted`.
     pub(super) fn require_word<'a>(
         &'a self,
         wanted: &str,
@@ -205,16 +206,13 @@ pub(super) fn missing_value(from: &RecordPaths, wanted: &str) -> Rejection {
     )
 }
 
-fn load_map(
-    section: &DecoderSection<'_>,
-    problems: &mut DecoderProblems<'_>,
-) -> BTreeMap<String, String> {
+fn load_map(section: &TomlTable<'_>, file: &mut TomlFile<'_>) -> BTreeMap<String, String> {
     let mut map = BTreeMap::new();
-    let Some(table) = section.get_section("map", problems) else {
+    let Some(table) = section.get_table("map", file) else {
         return map;
     };
     for (key, value) in table.entries() {
-        if let Some(text) = read_string(key.value, value, problems) {
+        if let Some(text) = file.read_string(key.value, value) {
             map.insert(key.value.to_owned(), text.value.to_owned());
         }
     }

@@ -107,8 +107,8 @@ impl<'r> RecordMembers<'r> {
         Ok(Self { list })
     }
 
-    /// The value at `path`: a member of just that name, or else, at each dot, the member of an inner
-    /// object.
+    /// The value at `path`: a member of just that name, or else, at each dot, the member of an
+    /// inner object.
     pub(super) fn find_value(&self, path: &str) -> Option<MemberValue<'r>> {
         find_value(&self.list, path)
     }

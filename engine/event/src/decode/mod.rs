@@ -1,13 +1,12 @@
 //! Decoders: how records of a foreign format become events.
 //!
-//! Owns the decoder file (`docs/decoders.md`) and what it does to one record: find the members, read the
-//! time, name the type, and write the event's JSON, which [`crate::Event::parse_search`] then checks like any other.
-//! Reading files and splitting them into records is left to the doors. Nothing here does I/O or
-//! reads a clock; the same records in the same order always give the same events, ids included.
+//! Owns the decoder file (`docs/decoders.md`) and what it does to one record: find the members,
+//! read the time, name the type, and write the event's JSON, which [`crate::Event::parse`]
+//! then checks like any other. Reading files and splitting them into records is left to the doors.
+//! Nothing here does I/O or reads a clock; the same records in the same order always give the same
+//! events, ids included.
 
 mod error;
-
-mod document;
 
 mod members;
 
@@ -31,5 +30,4 @@ mod write;
 mod tests;
 
 pub use decoder::{Decoder, InputDecoder, RecordFormat, record_id};
-pub(crate) use error::find_nearest;
-pub use error::{DecoderProblem, InvalidDecoder};
+pub use error::InvalidDecoder;

@@ -1,11 +1,7 @@
 //! The places in a record that one value may be read from.
 
-use toml::Spanned;
-use toml::de::DeValue;
-
-use super::document::read_string;
-use super::error::DecoderProblems;
 use super::members::{MemberValue, RecordMembers, shorten_text};
+use crate::toml_file::{TomlFile, TomlValue};
 
 /// Paths, or names of groups; the first that has a value counts. At least one.
 #[derive(Debug, Clone)]
@@ -13,24 +9,14 @@ pub(super) struct RecordPaths(Vec<String>);
 
 impl RecordPaths {
     /// Reads `"path"`, or `["path", "path"]` where formats differ.
-    pub(super) fn load(
-        key: &str,
-        value: &Spanned<DeValue<'_>>,
-        problems: &mut DecoderProblems<'_>,
-    ) -> Option<Self> {
-        let DeValue::Array(items) = value.get_ref() else {
-            return read_string(key, value, problems).map(|path| Self(vec![path.value.to_owned()]));
-        };
-        let paths: Option<Vec<String>> = items
-            .iter()
-            .map(|item| read_string(key, item, problems).map(|path| path.value.to_owned()))
-            .collect();
-        let paths = paths?;
-        if paths.is_empty() {
-            problems.report(value.span().start, format!("`{key}` lists no path"));
-            return None;
-        }
-        Some(Self(paths))
+    pub(super) fn load(key: &str, value: &TomlValue<'_>, file: &mut TomlFile<'_>) -> Option<Self> {
+        let items = file.read_values(key, value);
+        let paths = items.into_iter().map(|item| {
+            let path = file.read_string(key, item)?;
+            Some(path.value.to_owned())
+        });
+        let paths: Vec<String> = paths.collect::<Option<_>>()?;
+        (!paths.is_empty()).then_some(Self(paths))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &str> {

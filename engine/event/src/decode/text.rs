@@ -1,18 +1,23 @@
 //! Plain text lines: regexes tried in order, their named groups the members of the record.
+//!
+//! Owns the patterns of a decoder and the record that a line becomes. What is made of the record's
+//! members is left to `mapping` and `decoder`.
+//! Invariant: the first pattern that matches decides, and only it: a line is never made of the
+//! groups of two patterns.
 
 use std::borrow::Cow;
 
 use regex::Regex;
 use toml::de::DeValue;
 
-use super::document::{DecoderSection, value_kind};
-use super::error::{DecoderProblems, find_nearest};
 use super::mapping::FieldMapping;
 use super::members::{MemberValue, RecordMembers, shorten_text, write_string};
 use crate::json::check;
 use crate::names::EventType;
+use crate::nearest::did_you_mean;
 use crate::rejection::{Rejection, RejectionReason};
 use crate::severity::Severity;
+use crate::toml_file::{TomlFile, TomlTable};
 
 /// The kinds of line a decoder knows.
 #[derive(Debug, Clone)]
@@ -45,23 +50,24 @@ pub(super) struct LinePattern {
 }
 
 impl LinePatterns {
-    pub(super) fn load(section: &DecoderSection<'_>, problems: &mut DecoderProblems<'_>) -> Self {
+    pub(super) fn load(section: &TomlTable<'_>, file: &mut TomlFile<'_>) -> Self {
         let known = ["head", "integer", "invalid_utf8", "pattern"];
-        section.refuse_unknown_keys(&known, problems);
-        let invalid_utf8 = match section.get_string("invalid_utf8", problems) {
+        section.check_keys(&known, file);
+        let invalid_utf8 = match section.get_string("invalid_utf8", file) {
             None => Utf8Policy::Reject,
             Some(word) if word.value == "reject" => Utf8Policy::Reject,
             Some(word) if word.value == "replace" => Utf8Policy::Replace,
             Some(word) => {
-                problems.report(word.at, "`invalid_utf8` must be \"reject\" or \"replace\"");
+                file.report(word.at, "`invalid_utf8` must be \"reject\" or \"replace\"");
                 Utf8Policy::Reject
             }
         };
-        let head = section.get_string("head", problems);
+        // Checked by itself: else each pattern that it begins would tell its mistake.
+        let head = section.get_string("head", file);
         if let Some(head) = &head
             && let Err(error) = Regex::new(head.value)
         {
-            problems.report(
+            file.report(
                 head.at,
                 format!("`head` does not compile: {}", regex_message(&error)),
             );
@@ -70,38 +76,25 @@ impl LinePatterns {
                 invalid_utf8,
             };
         }
-        let integers = section.get_strings("integer", problems);
+        let integers = section.get_strings("integer", file);
         let head = head.map_or("", |head| head.value);
         let mut patterns = Vec::new();
-        match section.get("pattern").map(|value| (value, value.get_ref())) {
-            Some((_, DeValue::Array(items))) => {
-                for item in items.iter() {
-                    let pattern = DecoderSection::from_value("[[text.pattern]]", item, problems)
-                        .and_then(|section| LinePattern::load(head, &section, problems));
-                    patterns.extend(pattern);
-                }
-            }
-            Some((value, _)) => {
-                let at = value.span().start;
-                problems.report_with_help(at, "`pattern` must be a list", "write [[text.pattern]]");
-            }
-            None => {
-                let message = "[text] has no patterns";
-                problems.report_with_help(
-                    section.at,
-                    message,
-                    "add a [[text.pattern]] with a regex",
-                );
-            }
+        if section.get("pattern").is_none() {
+            let help = "add a [[text.pattern]] with a regex";
+            file.report_with_help(section.at, "[text] has no patterns", help);
         }
+        for pattern in section.get_tables("pattern", "[[text.pattern]]", file) {
+            patterns.extend(LinePattern::load(head, &pattern, file));
+        }
+        // A pattern that did not load may have had the group, so that is told only without others.
         for integer in integers {
             let mut found = false;
             for pattern in &mut patterns {
                 found |= pattern.mark_integer(integer.value);
             }
-            if !found && problems.is_empty() {
+            if !found && file.is_faultless() {
                 let message = format!("no pattern has a group `{}`", integer.value);
-                problems.report(integer.at, message);
+                file.report(integer.at, message);
             }
         }
         Self {
@@ -135,13 +128,7 @@ impl LinePatterns {
     }
 
     /// Notes that `path`, read for `wanted`, is a group of no pattern.
-    pub(super) fn check_path(
-        &self,
-        path: &str,
-        at: usize,
-        wanted: &str,
-        problems: &mut DecoderProblems<'_>,
-    ) {
+    pub(super) fn check_path(&self, path: &str, at: usize, wanted: &str, file: &mut TomlFile<'_>) {
         if self.patterns.iter().any(|pattern| pattern.has_group(path)) {
             return;
         }
@@ -152,55 +139,45 @@ impl LinePatterns {
             .flat_map(|pattern| pattern.groups.iter().flatten())
             .map(|(name, _)| name.as_str())
             .collect();
-        match find_nearest(path, names) {
-            Some(meant) => {
-                problems.report_with_help(at, message, format!("did you mean `{meant}`?"))
-            }
-            None => {
-                problems.report_with_help(at, message, format!("write (?P<{path}>..) in a regex"))
-            }
-        }
+        let help =
+            did_you_mean(path, names).unwrap_or_else(|| format!("write (?P<{path}>..) in a regex"));
+        file.report_with_help(at, message, help);
     }
 }
 
 impl LinePattern {
-    fn load(
-        head: &str,
-        section: &DecoderSection<'_>,
-        problems: &mut DecoderProblems<'_>,
-    ) -> Option<Self> {
-        section.refuse_unknown_keys(&["regex", "type", "severity", "data"], problems);
-        let event_type = section.get_string("type", problems);
+    fn load(head: &str, section: &TomlTable<'_>, file: &mut TomlFile<'_>) -> Option<Self> {
+        section.check_keys(&["regex", "type", "severity", "data"], file);
+        let event_type = section.get_string("type", file);
         if let Some(event_type) = &event_type
             && let Err(error) = EventType::new(event_type.value)
         {
-            problems.report(
+            file.report(
                 event_type.at,
                 format!("`type` is not an event type: {error}"),
             );
         }
-        let severity = section.get_string("severity", problems).and_then(|word| {
+        let severity = section.get_string("severity", file).and_then(|word| {
             let severity = word.value.parse();
             severity
-                .map_err(|error: crate::InvalidSeverity| {
-                    problems.report(word.at, error.to_string())
-                })
+                .map_err(|error: crate::InvalidSeverity| file.report(word.at, error.to_string()))
                 .ok()
         });
-        let data = load_data(section, problems);
-        let Some(regex) = section.get_string("regex", problems) else {
+        let data = load_data(section, file);
+        let Some(regex) = section.get_string("regex", file) else {
             if section.get("regex").is_none() {
-                problems.report(section.at, "a pattern needs a `regex`");
+                file.report(section.at, "a pattern needs a `regex`");
             }
             return None;
         };
         if let Err(error) = Regex::new(regex.value) {
-            problems.report(
+            file.report(
                 regex.at,
                 format!("the regex does not compile: {}", regex_message(&error)),
             );
             return None;
         }
+        // In groups, so that a `|` in one of them does not cut the other in two.
         let whole = match head {
             "" => regex.value.to_owned(),
             head => format!("(?:{head})(?:{})", regex.value),
@@ -211,7 +188,7 @@ impl LinePattern {
                     "`head` and this regex do not compile: {}",
                     regex_message(&error)
                 );
-                problems.report(regex.at, message);
+                file.report(regex.at, message);
             })
             .ok()?;
         let groups = compiled
@@ -237,10 +214,10 @@ impl LinePattern {
         &self,
         mapping: &FieldMapping,
         wanted: &str,
-        problems: &mut DecoderProblems<'_>,
+        file: &mut TomlFile<'_>,
     ) {
         if !mapping.has_default() {
-            self.check_groups(mapping.paths(), wanted, problems);
+            self.check_groups(mapping.paths(), wanted, file);
         }
     }
 
@@ -249,14 +226,14 @@ impl LinePattern {
         &self,
         groups: impl Iterator<Item = &'p str>,
         wanted: &str,
-        problems: &mut DecoderProblems<'_>,
+        file: &mut TomlFile<'_>,
     ) {
         let groups: Vec<&str> = groups.collect();
         if !groups.is_empty() && !groups.iter().any(|group| self.has_group(group)) {
             let names = groups.join("` or `");
             let message =
                 format!("this pattern has no group `{names}`, from which `{wanted}` is read");
-            problems.report(self.at, message);
+            file.report(self.at, message);
         }
     }
 
@@ -301,12 +278,9 @@ impl LinePattern {
     }
 }
 
-fn load_data(
-    section: &DecoderSection<'_>,
-    problems: &mut DecoderProblems<'_>,
-) -> Vec<(String, String)> {
+fn load_data(section: &TomlTable<'_>, file: &mut TomlFile<'_>) -> Vec<(String, String)> {
     let mut data = Vec::new();
-    let Some(table) = section.get_section("data", problems) else {
+    let Some(table) = section.get_table("data", file) else {
         return data;
     };
     for (key, value) in table.entries() {
@@ -320,20 +294,17 @@ fn load_data(
                 .ok()
                 .map(|number| number.to_string()),
             DeValue::Boolean(truth) => Some(truth.to_string()),
+            // TOML writes these in ways that JSON does not have.
             DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
                 None
             }
         };
         match json {
             Some(json) => data.push((key.value.to_owned(), json)),
-            None => problems.report(
-                value.span().start,
-                format!(
-                    "`{}` must be a string, an integer or a boolean, not {}",
-                    key.value,
-                    value_kind(value.get_ref())
-                ),
-            ),
+            None => {
+                let name = format!("`{}`", key.value);
+                file.report_wrong_type(&name, value, "a string, an integer or a boolean");
+            }
         }
     }
     data

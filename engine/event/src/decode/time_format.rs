@@ -1,19 +1,21 @@
 //! How a record writes its time, and the year and zone it leaves out.
 //!
-//! A time without a year gets the one that puts it nearest to the record before it, so a log may run over
-//! New Year, and one line from a host that lost its clock leads astray nobody but itself. An hour that
-//! the end of summer time repeats is the first of the two, unless the input has passed it already.
+//! Owns formats, missing years and missing zones. It never reads a clock: the time of arrival is
+//! passed in. A time without a year gets the one that puts it nearest to the record before it, so a
+//! log may run over New Year. An hour that the end of summer time repeats is the first of the two,
+//! unless the input has passed it already.
+//! Invariant: one line from a host with a wrong clock changes the year of no other line.
 
 use std::fmt::Write as _;
 
 use chrono::format::{Item, Parsed, StrftimeItems};
 use chrono::{DateTime, Datelike, FixedOffset, MappedLocalTime, NaiveDateTime, TimeZone, Utc};
 
-use super::document::DecoderSection;
 use super::epoch::{self, InvalidEpoch};
-use super::error::{DecoderProblems, find_nearest};
 use super::members::shorten_text;
+use crate::nearest::did_you_mean;
 use crate::time::{Span, Timestamp};
+use crate::toml_file::{TomlFile, TomlTable};
 
 /// What formats are called that are not written out with `%`.
 const NAMED_FORMATS: [&str; 5] = ["rfc3339", "epoch_s", "epoch_ms", "epoch_us", "epoch_ns"];
@@ -71,11 +73,8 @@ pub(super) struct TimeState {
 
 impl TimeFormat {
     /// Reads `format`, `zone` and `year` of a time's table.
-    pub(super) fn load(
-        section: &DecoderSection<'_>,
-        problems: &mut DecoderProblems<'_>,
-    ) -> Option<Self> {
-        let format = section.get_string("format", problems);
+    pub(super) fn load(section: &TomlTable<'_>, file: &mut TomlFile<'_>) -> Option<Self> {
+        let format = section.get_string("format", file);
         let name = format.as_ref().map_or("rfc3339", |format| format.value);
         let named = match name {
             "rfc3339" => Some(Self::Rfc3339),
@@ -85,28 +84,26 @@ impl TimeFormat {
             "epoch_ns" => Some(Self::Epoch { scale: 0 }),
             _ => None,
         };
+        // These tell year and zone, so either would be a mistake that nothing shows later.
         if named.is_some() {
             for key in ["zone", "year"] {
                 if let Some(value) = section.get(key) {
                     let message = format!("a time of format {name} has its own {key}");
-                    problems.report(value.span().start, message);
+                    file.report(value.span().start, message);
                 }
             }
             return named;
         }
         let at = format.map_or(section.at, |format| format.at);
         if !name.contains('%') {
-            let help = match find_nearest(name, NAMED_FORMATS) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!(
-                    "use {}, or write it out, as in %Y-%m-%d %H:%M:%S",
-                    NAMED_FORMATS.join(", ")
-                ),
-            };
-            problems.report_with_help(at, format!("`{name}` is not a time format"), help);
+            let help = did_you_mean(name, NAMED_FORMATS).unwrap_or_else(|| {
+                let names = NAMED_FORMATS.join(", ");
+                format!("use {names}, or write it out, as in %Y-%m-%d %H:%M:%S")
+            });
+            file.report_with_help(at, format!("`{name}` is not a time format"), help);
             return None;
         }
-        let pattern = TimePattern::load(name, at, section, problems)?;
+        let pattern = TimePattern::load(name, at, section, file)?;
         Some(Self::Pattern(pattern))
     }
 
@@ -138,21 +135,21 @@ impl TimePattern {
     fn load(
         text: &str,
         at: usize,
-        section: &DecoderSection<'_>,
-        problems: &mut DecoderProblems<'_>,
+        section: &TomlTable<'_>,
+        file: &mut TomlFile<'_>,
     ) -> Option<Self> {
         let Ok(items) = StrftimeItems::new(text).parse_to_owned() else {
             let message = format!("`{text}` holds a % that means nothing");
-            problems.report_with_help(at, message, "docs/decoders.md lists what may follow a %");
+            file.report_with_help(at, message, "docs/decoders.md lists what may follow a %");
             return None;
         };
         let Some(sample) = read_sample(&items) else {
             let message = format!("`{text}` does not tell a date and a time of day");
-            problems.report_with_help(at, message, "write both, as in %b %e %H:%M:%S");
+            file.report_with_help(at, message, "write both, as in %b %e %H:%M:%S");
             return None;
         };
-        let year = YearSource::load(&sample, at, section, problems)?;
-        let zone = ZoneSource::load(&sample, section, problems)?;
+        let year = YearSource::load(&sample, at, section, file)?;
+        let zone = ZoneSource::load(&sample, section, file)?;
         Some(Self {
             text: text.to_owned(),
             items,
@@ -177,6 +174,7 @@ impl TimePattern {
         let mut parsed = Parsed::new();
         chrono::format::parse(&mut parsed, text, self.items.iter())
             .map_err(|_| not_this_format())?;
+        // A whole instant is in the text: nothing depends on the records before it.
         if matches!(self.zone, ZoneSource::Written) && matches!(self.year, YearSource::Written) {
             let time = parsed.to_datetime().map_err(|_| not_this_format())?;
             return Timestamp::from_chrono(time.to_utc()).ok_or_else(|| out_of_range(text));
@@ -185,9 +183,11 @@ impl TimePattern {
         let local = match (self.year, last) {
             (YearSource::Written, _) => to_local_time(&parsed, None),
             (YearSource::First(year), None) => to_local_time(&parsed, Some(year)),
+            // The year in which it is nearest to the record before: so December leads to January.
             (YearSource::First(_), Some(last)) => (last.year() - 1..=last.year() + 1)
                 .filter_map(|year| to_local_time(&parsed, Some(year)))
                 .min_by_key(|local| (*local - last).num_seconds().abs()),
+            // The newest year in which it does not lie ahead of its arrival.
             (YearSource::Arrival, _) => {
                 let latest = arrived.saturating_add(AHEAD).to_chrono().naive_utc();
                 (latest.year() - 1..=latest.year() + 1)
@@ -216,8 +216,8 @@ impl YearSource {
     fn load(
         sample: &Parsed,
         at: usize,
-        section: &DecoderSection<'_>,
-        problems: &mut DecoderProblems<'_>,
+        section: &TomlTable<'_>,
+        file: &mut TomlFile<'_>,
     ) -> Option<Self> {
         let written = sample.timestamp().is_some()
             || sample.year().is_some()
@@ -225,7 +225,7 @@ impl YearSource {
             || sample.isoyear().is_some();
         let Some(value) = section.get("year") else {
             if !written {
-                problems.report_with_help(
+                file.report_with_help(
                     at,
                     "this time has no year, and none is given",
                     "add `year = 2026`, the year of the first record, or `year = \"arrival\"`",
@@ -234,23 +234,26 @@ impl YearSource {
             }
             return Some(Self::Written);
         };
+        // Two sources of a year could disagree, so a format that reads one excludes the other.
         let at = value.span().start;
         if written {
-            problems.report(at, "a `year` is given, but the format reads one");
+            file.report(at, "a `year` is given, but the format reads one");
             return None;
         }
         match value.get_ref() {
             toml::de::DeValue::String(word) if word == "arrival" => Some(Self::Arrival),
             toml::de::DeValue::Integer(number) => {
-                let year = i32::from_str_radix(number.as_str(), number.radix()).ok();
-                let year = year.filter(|year| (1678..=2261).contains(year));
+                // The years that 64 bits of nanoseconds hold as a whole.
+                let year = i32::from_str_radix(number.as_str(), number.radix())
+                    .ok()
+                    .filter(|year| (1678..=2261).contains(year));
                 if year.is_none() {
-                    problems.report(at, "`year` must lie between 1678 and 2261");
+                    file.report(at, "`year` must lie between 1678 and 2261");
                 }
                 year.map(Self::First)
             }
             _ => {
-                problems.report(at, "`year` must be a number or \"arrival\"");
+                file.report(at, "`year` must be a number or \"arrival\"");
                 None
             }
         }
@@ -258,13 +261,9 @@ impl YearSource {
 }
 
 impl ZoneSource {
-    fn load(
-        sample: &Parsed,
-        section: &DecoderSection<'_>,
-        problems: &mut DecoderProblems<'_>,
-    ) -> Option<Self> {
+    fn load(sample: &Parsed, section: &TomlTable<'_>, file: &mut TomlFile<'_>) -> Option<Self> {
         let written = sample.timestamp().is_some() || sample.offset().is_some();
-        let Some(zone) = section.get_string("zone", problems) else {
+        let Some(zone) = section.get_string("zone", file) else {
             return Some(if written {
                 Self::Written
             } else {
@@ -272,7 +271,7 @@ impl ZoneSource {
             });
         };
         if written {
-            problems.report(zone.at, "a `zone` is given, but the format reads one");
+            file.report(zone.at, "a `zone` is given, but the format reads one");
             return None;
         }
         if let Ok(named) = zone.value.parse::<chrono_tz::Tz>() {
@@ -281,12 +280,12 @@ impl ZoneSource {
         if let Ok(fixed) = zone.value.parse::<FixedOffset>() {
             return Some(Self::Fixed(fixed));
         }
+        // No abbreviations such as CST: they mean several zones.
         let names = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
-        let help = match find_nearest(zone.value, names) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => "use a name such as Europe/Berlin, or a distance such as +02:00".into(),
-        };
-        problems.report_with_help(
+        let help = did_you_mean(zone.value, names).unwrap_or_else(|| {
+            "use a name such as Europe/Berlin, or a distance such as +02:00".to_owned()
+        });
+        file.report_with_help(
             zone.at,
             format!("`{}` is not a time zone", zone.value),
             help,
@@ -314,6 +313,8 @@ impl ZoneSource {
         match zone.from_local_datetime(&local) {
             MappedLocalTime::Single(time) => Some(time.to_utc()),
             MappedLocalTime::None => None,
+            // An hour that the clocks repeat: once records went past its first run, it is the
+            // second, unless they are only a little out of order.
             MappedLocalTime::Ambiguous(first, second) => {
                 let passed = state.last.is_some_and(|(_, last)| {
                     first.to_utc() < last.saturating_sub(DISORDER).to_chrono()

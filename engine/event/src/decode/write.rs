@@ -23,6 +23,7 @@ impl Decoder {
         {
             write_member(out, "correlationId", &id);
         }
+        // The object begins with its first member, so that no empty one is written.
         let mut first = true;
         for (name, mapping) in &self.fields.correlation {
             if let Some(word) = mapping.read_word(members)? {

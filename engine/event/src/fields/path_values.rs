@@ -1,7 +1,7 @@
 //! Every value that a path leads to, arrays entered, and every value of an event.
 //!
-//! Where [`FieldSet::read`] takes one value and leaves arrays alone, a search asks whether any value is
-//! the one it looks for: `data.answers.ip` leads into each object of an array.
+//! Where [`FieldSet::read`] takes one value and leaves arrays alone, a search asks whether any
+//! value is the one it looks for: `data.answers.ip` leads into each object of an array.
 
 use super::scan::CanonicalScanner;
 use super::{FieldPathNode, FieldSet, PathForm};
@@ -92,8 +92,8 @@ impl<'e> PathValueWalk<'_, 'e> {
     }
 }
 
-/// Hands the JSON of every value of `json`, an event's canonical text, that is no array or object to `is_it`,
-/// until that says so; whether it did.
+/// Hands the JSON of every value of `json`, an event's canonical text, that is no array or object
+/// to `is_it`, until that says so; whether it did.
 pub(crate) fn any_scalar_matches(json: &str, mut is_it: impl FnMut(&str) -> bool) -> bool {
     let mut rest = json;
     while let Some(first) = rest.bytes().next() {

@@ -1,7 +1,7 @@
 //! Walking over canonical JSON without reading what nobody asked for.
 //!
-//! Canonical text is valid and has no white space between its tokens, so the end of a value is found
-//! by its quotes and brackets alone. On any other text the answers are `None`, never a panic.
+//! Canonical text is valid and has no white space between its tokens, so the end of a value is
+//! found by its quotes and brackets alone. On any other text the answers are `None`, never a panic.
 
 use std::borrow::Cow;
 
@@ -36,8 +36,8 @@ impl<'e> CanonicalScanner<'e> {
         Some(())
     }
 
-    /// The name of the object's next member, the scan then being at its value; `Some(None)` and past
-    /// the object when there is none.
+    /// The name of the object's next member, the scan then being at its value; `Some(None)` and
+    /// past the object when there is no other.
     pub(super) fn next_member(&mut self) -> Option<Option<Cow<'e, str>>> {
         if let Some(rest) = self.rest.strip_prefix('}') {
             self.rest = rest;
@@ -60,7 +60,7 @@ impl<'e> CanonicalScanner<'e> {
         Some(())
     }
 
-    /// Steps to the array's next element; false and past the array when there is none.
+    /// Steps to the array's next element; false and past the array when there is no other.
     pub(super) fn next_element(&mut self) -> Option<bool> {
         if let Some(rest) = self.rest.strip_prefix(']') {
             self.rest = rest;

@@ -1,8 +1,10 @@
-//! The one walk that decides whether bytes are JSON an event may be made of.
+//! The one walk that decides whether bytes are JSON that an event may be made of.
 //!
-//! Owns everything that holds for any JSON from outside: size, encoding, syntax, nesting, members that
-//! stand twice, numbers beyond all range, NUL outside of `data`. What the members mean is `read`'s
-//! job. The walk builds no tree: it keeps the names of the objects that are open and nothing else.
+//! Owns everything that holds for any JSON from outside: size, encoding, syntax, nesting, members
+//! that appear twice, numbers beyond all range, NUL outside of `data`. What the members mean is
+//! `read`'s job.
+//! Invariant: the walk builds no tree. It keeps the names of the objects that are open and nothing
+//! else, so bytes from outside never cost more memory than the limit on their size.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -259,7 +261,8 @@ impl<'de> Visitor<'de> for JsonValueCheck<'_, 'de> {
                 depth: self.depth + 1,
             };
             if let Err(error) = members.next_value_seed(value) {
-                // Objects further in leave their names behind on an error, so ours need not be last.
+                // Objects further in leave their names behind on an error, so ours need not be
+                // last.
                 if let Some(name) = self.walk.names.get(place) {
                     let step = printable_name(name);
                     self.walk.trail.push(step);

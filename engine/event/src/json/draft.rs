@@ -1,6 +1,7 @@
 //! The members of an event as they came, before anybody asked what they mean.
 //!
-//! A draft is what every JSON form of an event is brought into: [`super::read`] makes the event of it.
+//! A draft is what every JSON form of an event is brought into: [`super::read`] makes the event of
+//! it.
 
 use super::split::{RawMember, split_members};
 use crate::rejection::Rejection;

@@ -6,7 +6,7 @@ use super::split::{RawMember, split_members};
 use crate::names::{InvalidName, check_printable};
 use crate::rejection::{Rejection, RejectionReason};
 
-/// A value, or why there is none.
+/// A value, or why there is no value.
 pub(crate) type MemberResult<T> = Result<T, Rejection>;
 
 /// A rejection because `member` is not there.

@@ -104,13 +104,13 @@ pub(crate) fn read_filled(json: Option<&str>) -> MemberResult<FilledMembers> {
 
 /// The list of what was filled in, as JSON.
 pub(crate) fn filled_to_json(filled: FilledMembers) -> String {
-    let names = [
+    let members = [
         ("\"id\"", filled.id),
         ("\"time\"", filled.time),
         ("\"source\"", filled.source),
         ("\"severity\"", filled.severity),
     ];
-    let names: Vec<&str> = names
+    let names: Vec<&str> = members
         .into_iter()
         .filter_map(|(name, set)| set.then_some(name))
         .collect();

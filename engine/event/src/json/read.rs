@@ -1,7 +1,9 @@
 //! What the members of an event mean: from a draft to an event.
 //!
-//! Owns the envelope's checks and the order of the canonical members. A member is looked at once, and
-//! the envelope and the line are made of the same value, so that they never contradict each other.
+//! Owns the envelope's checks and the order of the canonical members. Syntax, size and nesting are
+//! `check`'s job.
+//! Invariant: the envelope and the canonical line are made of the same value, and each member is
+//! read once, so the two never contradict each other.
 
 use std::borrow::Cow;
 
@@ -32,6 +34,7 @@ pub(super) fn build_event(
     let (event_type, channel, topic) = read_topic(draft, fill)?;
     let source = read_source(draft, fill, &mut filled)?;
     let time = read_time(draft, fill, &mut filled)?;
+    // Behind the type: a policy gives severities by it.
     let severity = read_severity(draft, fill, &event_type, &mut filled)?;
     let (correlation, correlation_others) = read_correlation(draft.correlation)?;
     let metadata = match non_null(draft.metadata) {
@@ -91,6 +94,7 @@ struct EventExtras<'a> {
 
 /// Writes the canonical line; the order of members is the format's.
 fn write_line(envelope: &Envelope, rest: &EventExtras<'_>) -> CanonicalWriter {
+    // What was filled in stands in the line and not in the hash: sent again, the event is the same.
     let filled = envelope.filled;
     let values = rest
         .others

@@ -32,7 +32,7 @@ pub(crate) fn split_unchecked(text: &str) -> Result<Vec<RawMember<'_>>, Rejectio
 
 /// The texts of the elements of the JSON array that `bytes` are, which has at most `most` of them.
 ///
-/// Only the array itself is checked; each element goes on to [`crate::Event::parse_search`] or
+/// Only the array itself is checked; each element goes on to [`crate::Event::parse`] or
 /// [`crate::Event::parse_cloudevent`] and is accepted or rejected there by itself.
 ///
 /// # Errors

@@ -59,8 +59,8 @@ impl InvalidSearch {
         let skipped = (self.column() - 1).saturating_sub(SHOWN_BEFORE);
         let indent = self.column() - 1 - skipped;
         let width = self.width().min(SHOWN_BEHIND);
-        let shown = self.text.chars().skip(skipped).take(indent + SHOWN_BEHIND);
-        let shown: String = shown
+        let around = self.text.chars().skip(skipped).take(indent + SHOWN_BEHIND);
+        let shown: String = around
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect();
         format!("  {shown}\n  {:indent$}{}", "", "^".repeat(width))

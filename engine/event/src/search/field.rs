@@ -1,9 +1,13 @@
 //! The fields that a search can ask for: short names, and paths of members.
+//!
+//! Owns the names, their aliases and the hint for a name that does not exist. What a field's value
+//! may be is left to `value`.
+//! Invariant: a field is written as it is read, so a search that was printed means the same.
 
 use std::fmt;
 use std::sync::Arc;
 
-use crate::decode::find_nearest;
+use crate::nearest::find_nearest;
 
 /// What of an event is looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,10 +147,14 @@ impl TermName {
         if of_object || MEMBERS.contains(&text) || OBJECTS.contains(&text) {
             return path(text);
         }
-        let candidates = FIELDS.iter().map(|(name, _)| *name);
-        let candidates = candidates.chain(PATHS.iter().map(|(name, _)| *name));
-        let candidates = candidates.chain(TIMES.iter().map(|(name, _)| *name));
-        let candidates = candidates.chain(MEMBERS).chain(OBJECTS);
+        let candidates = FIELDS
+            .iter()
+            .map(|(name, _)| *name)
+            .chain(PATHS.iter().map(|(name, _)| *name))
+            .chain(TIMES.iter().map(|(name, _)| *name))
+            .chain(MEMBERS)
+            .chain(OBJECTS);
+        // Names mind case, and capitals are a common way to miss them.
         let lower = text.to_ascii_lowercase();
         Err(find_nearest(&lower, candidates))
     }

@@ -1,13 +1,18 @@
 //! What a search asks, as plain data.
+//!
+//! Owns the tree of parts and the ranges of values. Parsing, printing and matching are in `parse`,
+//! `write` and `plan`; nothing here looks at an event.
+//! Invariant: `All` never holds an `All` and `Any` never an `Any`, and neither holds exactly one
+//! part, so that equal questions are equal data.
+
+use std::cmp::Ordering;
 
 use crate::pattern::TopicPattern;
 use crate::severity::Severity;
 use crate::time::{Span, Timestamp};
+use crate::value::{GlobPattern, Network, Number};
 
 use super::field::SearchField;
-use super::glob::SearchGlob;
-use super::network::SearchNetwork;
-use super::number::SearchNumber;
 use super::time_period::TimePeriod;
 
 /// One part of a search.
@@ -22,7 +27,7 @@ pub enum SearchNode {
     /// A field has one of some values.
     Term(SearchTerm),
     /// Any value of the event holds this text.
-    Word(SearchGlob),
+    Word(GlobPattern),
 }
 
 /// A field and what its value may be.
@@ -40,9 +45,9 @@ pub enum ValueCondition {
     /// Anything but null.
     Present,
     /// A text or number that looks like this.
-    Text(SearchGlob),
+    Text(GlobPattern),
     /// An address in a network.
-    Network(SearchNetwork),
+    Network(Network),
     /// A topic that fits a pattern.
     Topics(TopicPattern),
     /// Within limits.
@@ -73,7 +78,7 @@ pub struct RangeLimit {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum RangeValue {
     /// A number.
-    Number(SearchNumber),
+    Number(Number),
     /// A time.
     Time(TimePeriod),
     /// A severity.
@@ -130,9 +135,9 @@ impl RangeLimits {
         }
     }
 
-    pub(super) fn contains_number(&self, number: SearchNumber) -> bool {
-        self.contains_value(number, |at| match at {
-            RangeValue::Number(own) => Some((own, own)),
+    pub(super) fn contains_number(&self, number: Number) -> bool {
+        self.contains(|at| match at {
+            RangeValue::Number(own) => number.order(own),
             RangeValue::Time(_) | RangeValue::Severity(_) => None,
         })
     }
@@ -166,30 +171,21 @@ impl RangeLimits {
     }
 
     pub(super) fn contains_severity(&self, severity: Severity) -> bool {
-        self.contains_value(severity, |at| match at {
-            RangeValue::Severity(own) => Some((own, own)),
+        self.contains(|at| match at {
+            RangeValue::Severity(own) => Some(severity.cmp(&own)),
             RangeValue::Number(_) | RangeValue::Time(_) => None,
         })
     }
 
-    /// `ends` tells where a place of the scale begins and ends; a limit of another scale holds nothing.
-    fn contains_value<T: PartialOrd>(
-        &self,
-        value: T,
-        ends: impl Fn(RangeValue) -> Option<(T, T)>,
-    ) -> bool {
-        let is_above = self.low.as_ref().is_none_or(|limit| {
-            ends(limit.at).is_some_and(|(begin, end)| match limit.is_included {
-                true => value >= begin,
-                false => value > end,
+    /// `order` says where the value lies from a place of its scale; a limit of another scale holds
+    /// nothing.
+    fn contains(&self, order: impl Fn(RangeValue) -> Option<Ordering>) -> bool {
+        let is_beyond = |limit: &Option<RangeLimit>, side: Ordering| {
+            limit.as_ref().is_none_or(|limit| {
+                order(limit.at)
+                    .is_some_and(|order| order == side || (limit.is_included && order.is_eq()))
             })
-        });
-        let is_below = self.high.as_ref().is_none_or(|limit| {
-            ends(limit.at).is_some_and(|(begin, end)| match limit.is_included {
-                true => value <= end,
-                false => value < begin,
-            })
-        });
-        is_above && is_below
+        };
+        is_beyond(&self.low, Ordering::Greater) && is_beyond(&self.high, Ordering::Less)
     }
 }

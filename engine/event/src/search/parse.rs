@@ -1,16 +1,18 @@
-//! From a text to what it asks.
+//! From a text to the search that it asks.
 //!
-//! Terms that follow each other must all hold; `OR` binds less, `NOT` and `-` more. A field's name is
-//! followed at once by its operator and its value, so that a word is never taken for what it is not.
+//! Owns the grammar: terms that follow each other must all hold; `OR` binds less, `NOT` and `-`
+//! more. What a value means is left to `value`.
+//! Invariant: a field's name is followed at once by its operator and its value, so a word is never
+//! taken for a field, and every error names the bytes that it is about.
 
 mod tokens;
 
 use super::error::InvalidSearch;
 use super::field::TermName;
-use super::glob::SearchGlob;
 use super::node::{SearchNode, SearchTerm};
-use super::value::{self, SearchOperator, ValueText};
+use super::value::{self, ValueText};
 use crate::limits;
+use crate::value::{Comparison, GlobPattern};
 use tokens::{SearchKeyword, unescape_name};
 
 /// Reads a text as a search.
@@ -71,6 +73,7 @@ impl<'t> SearchParser<'t> {
             match keyword {
                 _ if matches!(self.peek(), None | Some(')')) => break,
                 Some(SearchKeyword::Or) if !found.is_empty() => break,
+                // OR behind a term ends this loop above, so here it stands at the beginning.
                 Some(keyword @ (SearchKeyword::And | SearchKeyword::Or)) => {
                     let (name, length) = keyword.spelling();
                     if found.is_empty() {
@@ -129,6 +132,7 @@ impl<'t> SearchParser<'t> {
                 error.with_help("to find text that begins with '-', put it in quotes: \"-enc\"")
             );
         }
+        // Each negation is a call deeper, so a row of them must not exhaust the stack.
         self.enter_nesting(start)?;
         let node = self.parse_negation()?;
         self.depth -= 1;
@@ -166,10 +170,11 @@ impl<'t> SearchParser<'t> {
                 Ok(node)
             }
             Some('"') => {
+                // A name may be quoted too, so what it is shows only behind it.
                 let quoted = self.parse_quoted()?;
                 match self.parse_operator() {
                     Some(operator) => self.parse_term(&unescape_name(quoted), start, operator),
-                    None => self.finish_word(SearchGlob::parse(quoted), start),
+                    None => self.finish_word(value::parse_glob(quoted), start),
                 }
             }
             _ => self.parse_bare_word(start),
@@ -198,6 +203,7 @@ impl<'t> SearchParser<'t> {
             }
             return self.parse_term(word, start, operator);
         }
+        // Signs of other search languages would else be found as text, and find nothing.
         let foreign = [
             ("+", "every term is required already; leave out the '+'"),
             (
@@ -213,10 +219,10 @@ impl<'t> SearchParser<'t> {
             let error = self.error_at(start..start + 1, format!("'{sign}' means nothing here"));
             return Err(error.with_help(*help));
         }
-        self.finish_word(SearchGlob::parse(word), start)
+        self.finish_word(value::parse_glob(word), start)
     }
 
-    fn finish_word(&mut self, word: SearchGlob, start: usize) -> ParseResult<SearchNode> {
+    fn finish_word(&mut self, word: GlobPattern, start: usize) -> ParseResult<SearchNode> {
         self.count_term(start)?;
         self.check_term_end()?;
         match word.is_empty() {
@@ -239,7 +245,7 @@ impl<'t> SearchParser<'t> {
         &mut self,
         name: &str,
         start: usize,
-        operator: SearchOperator,
+        operator: Comparison,
     ) -> ParseResult<SearchNode> {
         let signed = self.at;
         let of_name = start..start + name.len();
@@ -271,6 +277,7 @@ impl<'t> SearchParser<'t> {
             });
         }
         self.check_term_end()?;
+        // Only now, as what a value means depends on how many there are.
         let mut any = Vec::new();
         let mut field = None;
         for written in &values {
@@ -290,13 +297,14 @@ impl<'t> SearchParser<'t> {
             return Err(self.error_at(signed..self.at, "there is nothing in these parentheses"));
         };
         let term = SearchNode::Term(SearchTerm { field, any });
+        // `a!=(x, y)` is neither, so the whole term is negated and not each value.
         Ok(match operator {
-            SearchOperator::IsNot => SearchNode::Not(Box::new(term)),
-            SearchOperator::Is
-            | SearchOperator::Above
-            | SearchOperator::AtLeast
-            | SearchOperator::Below
-            | SearchOperator::AtMost => term,
+            Comparison::NotEqual => SearchNode::Not(Box::new(term)),
+            Comparison::Equal
+            | Comparison::Greater
+            | Comparison::AtLeast
+            | Comparison::Less
+            | Comparison::AtMost => term,
         })
     }
 
@@ -314,6 +322,7 @@ impl<'t> SearchParser<'t> {
                     Some(c) => self.error_here(c.len_utf8(), "a value is missing before this"),
                 });
             }
+            // Each value is asked on its own, so a long list costs as much as many terms.
             self.count_term(from)?;
             values.push(ValueText {
                 text,

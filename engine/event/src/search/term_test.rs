@@ -1,16 +1,20 @@
-//! Whether one value of an event is what a term wants.
+//! Whether one value of an event is what a term asks for.
+//!
+//! Owns the comparison of one value with one term. Which values of an event belong to the term's
+//! field is `plan`'s job.
+//! Invariant: the same value gives the same answer whether it comes from a column of the log or
+//! from the event's JSON, since a search may be decided by either.
 
 use super::field::SearchField;
-use super::glob::{CaseMode, TextMatcher};
-use super::network::SearchNetwork;
 use super::node::{RangeLimits, SearchTerm, ValueCondition};
-use super::number::SearchNumber;
+use super::number::parse_number;
 use super::time_period::TimePeriod;
 use crate::fields::decode_string;
 use crate::pattern::TopicPattern;
 use crate::severity::Severity;
 use crate::time::{Span, Timestamp};
 use crate::topic::Topic;
+use crate::value::{CaseSensitivity, GlobMatcher, GlobPattern, Network, Number};
 
 /// A term made ready to be asked of many values.
 #[derive(Debug, Clone)]
@@ -26,9 +30,9 @@ enum ValueTest {
     Text {
         matcher: TextMatcher,
         /// The number that the text is, which numbers are compared with.
-        number: Option<SearchNumber>,
+        number: Option<Number>,
     },
-    Network(SearchNetwork),
+    Network(Network),
     Topics(TopicPattern),
     Range(RangeLimits),
     Last(Span),
@@ -38,14 +42,14 @@ impl SearchTerm {
     /// Makes it ready; `now` is what its relative times count from.
     pub fn compile_test(&self, now: Timestamp) -> TermTest {
         let case = match self.field.has_id_values() {
-            true => CaseMode::Exact,
-            false => CaseMode::Folded,
+            true => CaseSensitivity::Sensitive,
+            false => CaseSensitivity::Insensitive,
         };
         let ready = |want: &ValueCondition| match want {
             ValueCondition::Present => ValueTest::Present,
             ValueCondition::Text(glob) => ValueTest::Text {
-                matcher: glob.whole_matcher(case),
-                number: glob.as_literal().and_then(SearchNumber::parse),
+                matcher: TextMatcher::new(glob, case),
+                number: glob.as_literal().and_then(parse_number),
             },
             ValueCondition::Network(network) => ValueTest::Network(*network),
             ValueCondition::Topics(pattern) => ValueTest::Topics(pattern.clone()),
@@ -70,7 +74,7 @@ impl TermTest {
                     || (self.field == SearchField::Host
                         && short_host(text).is_some_and(|it| matcher.matches(it)))
             }
-            ValueTest::Network(network) => network.contains_address(text),
+            ValueTest::Network(network) => network.contains(text),
             ValueTest::Topics(pattern) => {
                 Topic::new(text).is_ok_and(|topic| pattern.matches(&topic))
             }
@@ -78,7 +82,7 @@ impl TermTest {
                 .parse()
                 .is_ok_and(|severity| limits.contains_severity(severity)),
             ValueTest::Range(limits) => {
-                SearchNumber::parse(text).is_some_and(|number| limits.contains_number(number))
+                parse_number(text).is_some_and(|number| limits.contains_number(number))
                     || parse_time(text).is_some_and(|time| limits.contains_time(time))
             }
             ValueTest::Last(_) => parse_time(text).is_some_and(|time| self.matches_time(time)),
@@ -135,7 +139,7 @@ impl TermTest {
     }
 
     fn matches_number(&self, json: &str) -> bool {
-        let found = SearchNumber::parse(json);
+        let found = parse_number(json);
         self.any.iter().any(|test| match test {
             ValueTest::Present => true,
             ValueTest::Text { matcher, number } => {
@@ -144,6 +148,31 @@ impl TermTest {
             ValueTest::Range(limits) => found.is_some_and(|found| limits.contains_number(found)),
             ValueTest::Network(_) | ValueTest::Topics(_) | ValueTest::Last(_) => false,
         })
+    }
+}
+
+/// Finds texts, folded first unless case matters.
+#[derive(Debug, Clone)]
+pub(super) struct TextMatcher {
+    case: CaseSensitivity,
+    glob: GlobMatcher,
+}
+
+impl TextMatcher {
+    fn new(glob: &GlobPattern, case: CaseSensitivity) -> Self {
+        let glob = glob.normalize(case).whole_matcher();
+        Self { case, glob }
+    }
+
+    /// What finds texts that have `glob` in them, without regard to case.
+    pub(super) fn in_any_text(glob: &GlobPattern) -> Self {
+        let case = CaseSensitivity::Insensitive;
+        let glob = glob.normalize(case).substring_matcher();
+        Self { case, glob }
+    }
+
+    pub(super) fn matches(&self, text: &str) -> bool {
+        self.glob.is_match(&self.case.normalize(text))
     }
 }
 

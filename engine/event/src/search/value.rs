@@ -1,41 +1,39 @@
-//! From the text behind a field to what is wanted of it.
+//! From the text behind a field to the condition on its value.
+//!
+//! Owns what a value means for each field: a number, a time, a network, a range or a text with
+//! wildcards. Names of fields and the grammar around terms are left to `field` and `parse`.
+//! Invariant: what does not read as a range or a network is a text, except in fields that hold
+//! nothing else, because paths and messages hold dots and slashes too.
 
 use super::field::{SearchField, TermName};
-use super::glob::SearchGlob;
-use super::network::SearchNetwork;
 use super::node::{RangeLimit, RangeLimits, RangeValue, ValueCondition};
-use super::number::SearchNumber;
+use super::number::parse_number;
 use super::time_period::TimePeriod;
 use crate::pattern::TopicPattern;
 use crate::severity::Severity;
 use crate::time::Span;
+use crate::value::{Comparison, GlobPattern, Network};
 
-/// How a field and its value are joined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum SearchOperator {
-    Is,
-    IsNot,
-    Above,
-    AtLeast,
-    Below,
-    AtMost,
-}
-
-/// How they are written; longer ones before those they begin with.
-pub(super) const OPERATORS: [(&str, SearchOperator); 12] = [
-    (":>=", SearchOperator::AtLeast),
-    (":<=", SearchOperator::AtMost),
-    (":>", SearchOperator::Above),
-    (":<", SearchOperator::Below),
-    (":", SearchOperator::Is),
-    ("==", SearchOperator::Is),
-    ("=", SearchOperator::Is),
-    ("!=", SearchOperator::IsNot),
-    (">=", SearchOperator::AtLeast),
-    ("<=", SearchOperator::AtMost),
-    (">", SearchOperator::Above),
-    ("<", SearchOperator::Below),
+/// How a field and its value are joined; longer signs stand before those they begin with.
+pub(super) const OPERATORS: [(&str, Comparison); 12] = [
+    (":>=", Comparison::AtLeast),
+    (":<=", Comparison::AtMost),
+    (":>", Comparison::Greater),
+    (":<", Comparison::Less),
+    (":", Comparison::Equal),
+    ("==", Comparison::Equal),
+    ("=", Comparison::Equal),
+    ("!=", Comparison::NotEqual),
+    (">=", Comparison::AtLeast),
+    ("<=", Comparison::AtMost),
+    (">", Comparison::Greater),
+    ("<", Comparison::Less),
 ];
+
+/// A text with wildcards; quotes are escaped in it too, as they end a text.
+pub(super) fn parse_glob(text: &str) -> GlobPattern {
+    GlobPattern::parse(text, &['"'])
+}
 
 /// A value as it stands in the text.
 pub(super) struct ValueText<'t> {
@@ -67,11 +65,11 @@ const SPAN_HELP: &str = "write a number and a unit, such as last:24h, last:30m o
 /// What one of `count` values of a field asks.
 pub(super) fn parse_condition(
     name: &TermName,
-    operator: SearchOperator,
+    operator: Comparison,
     written: &ValueText<'_>,
     count: usize,
 ) -> Result<(SearchField, ValueCondition), ValueProblem> {
-    let is_equality = matches!(operator, SearchOperator::Is | SearchOperator::IsNot);
+    let is_equality = matches!(operator, Comparison::Equal | Comparison::NotEqual);
     if !is_equality && count > 1 {
         return Err(ValueProblem::new(
             "a list of values cannot be compared",
@@ -81,6 +79,7 @@ pub(super) fn parse_condition(
     let limit = |operator, at| ValueCondition::Range(comparison_range(operator, at));
     let field = match name {
         TermName::Field(field) => field,
+        // These are bounds themselves, so a second one would have no meaning.
         TermName::From | TermName::To | TermName::Last if !is_equality || count > 1 => {
             return Err(ValueProblem::new(
                 "this takes one value behind a colon",
@@ -90,18 +89,18 @@ pub(super) fn parse_condition(
         TermName::From => {
             return Ok((
                 SearchField::Time,
-                limit(SearchOperator::AtLeast, parse_time(written.text)?),
+                limit(Comparison::AtLeast, parse_time(written.text)?),
             ));
         }
         TermName::To => {
             return Ok((
                 SearchField::Time,
-                limit(SearchOperator::AtMost, parse_time(written.text)?),
+                limit(Comparison::AtMost, parse_time(written.text)?),
             ));
         }
         TermName::Last => {
-            let span = Span::parse(written.text);
-            let span = span.map_err(|error| ValueProblem::new(error.to_string(), SPAN_HELP))?;
+            let span = Span::parse(written.text)
+                .map_err(|error| ValueProblem::new(error.to_string(), SPAN_HELP))?;
             return Ok((SearchField::Time, ValueCondition::Last(span)));
         }
     };
@@ -116,14 +115,14 @@ pub(super) fn parse_condition(
     Ok((field.clone(), want))
 }
 
-fn comparison_range(operator: SearchOperator, at: RangeValue) -> RangeLimits {
+fn comparison_range(operator: Comparison, at: RangeValue) -> RangeLimits {
     let limit = |is_included| Some(RangeLimit { at, is_included });
     let (low, high) = match operator {
-        SearchOperator::Is | SearchOperator::IsNot => (limit(true), limit(true)),
-        SearchOperator::Above => (limit(false), None),
-        SearchOperator::AtLeast => (limit(true), None),
-        SearchOperator::Below => (None, limit(false)),
-        SearchOperator::AtMost => (None, limit(true)),
+        Comparison::Equal | Comparison::NotEqual => (limit(true), limit(true)),
+        Comparison::Greater => (limit(false), None),
+        Comparison::AtLeast => (limit(true), None),
+        Comparison::Less => (None, limit(false)),
+        Comparison::AtMost => (None, limit(true)),
     };
     RangeLimits { low, high }
 }
@@ -138,7 +137,7 @@ fn parse_equality(
     }
     if text
         .strip_prefix('[')
-        .is_some_and(|low| SearchNumber::parse(low).is_some())
+        .is_some_and(|low| parse_number(low).is_some())
     {
         return Err(ValueProblem::new(
             "a range is written otherwise here",
@@ -165,9 +164,9 @@ fn parse_equality(
             ))
         }
         SearchField::Ip => {
-            let network = SearchNetwork::parse(text).or_else(|| SearchNetwork::from_address(text));
+            let network = text.parse().ok();
             Ok(network.map_or_else(
-                || ValueCondition::Text(SearchGlob::parse(text)),
+                || ValueCondition::Text(parse_glob(text)),
                 ValueCondition::Network,
             ))
         }
@@ -175,17 +174,18 @@ fn parse_equality(
             if let Some(range) = parse_range(field, text)? {
                 return Ok(ValueCondition::Range(range));
             }
-            let network = SearchNetwork::parse(text);
+            // An address alone is a text here: the field holds more than addresses.
+            let network = text.parse().ok().filter(|_: &Network| text.contains('/'));
             Ok(network.map_or_else(
-                || ValueCondition::Text(SearchGlob::parse(text)),
+                || ValueCondition::Text(parse_glob(text)),
                 ValueCondition::Network,
             ))
         }
-        _ => Ok(ValueCondition::Text(SearchGlob::parse(text))),
+        _ => Ok(ValueCondition::Text(parse_glob(text))),
     }
 }
 
-/// The range `low..high`, one of which may be left out; `None` where the text is none.
+/// The range `low..high`, one of which may be left out; `None` where the text is not a range.
 fn parse_range(field: &SearchField, text: &str) -> Result<Option<RangeLimits>, ValueProblem> {
     let Some((low, high)) = text.split_once("..") else {
         return Ok(None);
@@ -228,7 +228,9 @@ fn parse_range(field: &SearchField, text: &str) -> Result<Option<RangeLimits>, V
 /// Whether `high` does not lie before `low`; `None` for places of different scales.
 fn is_ascending(low: RangeValue, high: RangeValue) -> Option<bool> {
     match (low, high) {
-        (RangeValue::Number(low), RangeValue::Number(high)) => Some(low <= high),
+        (RangeValue::Number(low), RangeValue::Number(high)) => {
+            Some(low.satisfies(Comparison::AtMost, high))
+        }
         (RangeValue::Time(low), RangeValue::Time(high)) => Some(low.from <= high.to),
         (RangeValue::Severity(low), RangeValue::Severity(high)) => Some(low <= high),
         _ => None,
@@ -246,7 +248,7 @@ fn parse_range_value(field: &SearchField, text: &str) -> Result<RangeValue, Valu
                     ValueProblem::new(error.to_string(), "write severity:high or severity>=high")
                 })
         }
-        SearchField::Path(_) => SearchNumber::parse(text)
+        SearchField::Path(_) => parse_number(text)
             .map(RangeValue::Number)
             .or_else(|| TimePeriod::parse(text).map(RangeValue::Time))
             .ok_or_else(|| {

@@ -1,10 +1,14 @@
 //! A search as text that reads back as the same.
+//!
+//! Owns the canonical text only; reading it is the job of `parse`.
+//! Invariant: parsing the text gives an equal search. Page cursors carry a hash of this text, so a
+//! change of it ends the pages that are being read.
 
 use std::fmt::{self, Display, Write};
 
 use super::field::SearchField;
-use super::glob::SearchGlob;
 use super::node::{RangeLimit, RangeLimits, RangeValue, SearchNode, SearchTerm, ValueCondition};
+use crate::value::GlobPattern;
 
 impl Display for SearchNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -62,6 +66,7 @@ impl Display for SearchTerm {
                     (Some(low), None) => (">", low.at),
                     (None, Some(high)) if high.is_included => ("<=", high.at),
                     (None, Some(high)) => ("<", high.at),
+                    // Both ends need the form with two dots.
                     _ => {
                         write!(f, "{}:", QuotedField(&self.field))?;
                         return write_range(f, &self.field, limits);
@@ -118,7 +123,7 @@ fn write_value(
     }
 }
 
-fn write_text(f: &mut fmt::Formatter<'_>, field: &SearchField, glob: &SearchGlob) -> fmt::Result {
+fn write_text(f: &mut fmt::Formatter<'_>, field: &SearchField, glob: &GlobPattern) -> fmt::Result {
     let text = glob.to_string();
     let is_plain = |c: char| {
         c.is_alphanumeric() || matches!(c, '_' | '.' | '@' | '*' | '?' | '-' | '\\' | '$')

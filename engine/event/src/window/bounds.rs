@@ -1,4 +1,9 @@
-//! What a measured value is compared with.
+//! Measured amounts, and the bounds that a rule sets for them.
+//!
+//! Owns the decimal [`Amount`] and the comparisons of a rule with it. What is measured, and when a
+//! bound is checked, is the windows' job.
+//! Invariant: an amount counts whole billionths, so adding and subtracting in any order gives the
+//! same sum, and a replay reaches a threshold at the same event.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,6 +11,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::key::ScalarValue;
+use crate::value::Comparison;
 
 /// A number with nine decimals, exactly: adding and taking away in any order gives the same sum.
 #[derive(
@@ -24,11 +30,12 @@ pub struct InvalidAmount {
 
 const BILLION: i128 = 1_000_000_000;
 
-/// Largest magnitude that an amount read from an event has, so that sums of any number of them have room.
+/// Largest magnitude that an amount read from an event has, so that sums of any number of them have
+/// room.
 const MOST: f64 = 1e24;
 
 impl Amount {
-    /// Nothing.
+    /// The amount of nothing.
     pub const ZERO: Self = Self(0);
 
     /// Of billionths.
@@ -131,69 +138,12 @@ impl fmt::Display for Amount {
     }
 }
 
-/// How a value is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum WindowComparison {
-    /// `<`
-    Less,
-    /// `<=`
-    AtMost,
-    /// `==`
-    Equal,
-    /// `!=`
-    NotEqual,
-    /// `>=`
-    AtLeast,
-    /// `>`
-    Greater,
-}
-
-impl WindowComparison {
-    /// Longer signs before those they begin with.
-    const SIGNS: [(&'static str, Self); 6] = [
-        ("<=", Self::AtMost),
-        (">=", Self::AtLeast),
-        ("==", Self::Equal),
-        ("!=", Self::NotEqual),
-        ("<", Self::Less),
-        (">", Self::Greater),
-    ];
-
-    /// Whether `value` stands so to `bound`.
-    pub fn evaluate<T: Ord + ?Sized>(self, value: &T, bound: &T) -> bool {
-        match self {
-            Self::Less => value < bound,
-            Self::AtMost => value <= bound,
-            Self::Equal => value == bound,
-            Self::NotEqual => value != bound,
-            Self::AtLeast => value >= bound,
-            Self::Greater => value > bound,
-        }
-    }
-
-    /// Whether a value that satisfies it still does when it grows.
-    pub const fn is_lower_bound(self) -> bool {
-        matches!(self, Self::AtLeast | Self::Greater)
-    }
-
-    /// Whether a value that satisfies it still does when it becomes less.
-    pub const fn is_upper_bound(self) -> bool {
-        matches!(self, Self::AtMost | Self::Less)
-    }
-
-    /// Its sign.
-    pub fn sign(self) -> &'static str {
-        let found = Self::SIGNS.iter().find(|(_, known)| *known == self);
-        found.map_or("", |(sign, _)| sign)
-    }
-}
-
 /// One comparison with one number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Bound {
-    /// How.
-    pub comparison: WindowComparison,
-    /// With what.
+    /// How the value is compared.
+    pub comparison: Comparison,
+    /// What it is compared with.
     pub value: Amount,
 }
 
@@ -218,7 +168,7 @@ impl Bounds {
     /// At least so much.
     pub fn at_least(value: Amount) -> Self {
         Self(vec![Bound {
-            comparison: WindowComparison::AtLeast,
+            comparison: Comparison::AtLeast,
             value,
         }])
     }
@@ -236,7 +186,7 @@ impl Bounds {
     /// Whether `value` satisfies them.
     pub fn contains(&self, value: Amount) -> bool {
         let mut all = self.0.iter();
-        all.all(|bound| bound.comparison.evaluate(&value, &bound.value))
+        all.all(|bound| bound.comparison.holds(&value, &bound.value))
     }
 
     /// Whether there are any, and a value that satisfies them still does when it grows.
@@ -255,9 +205,9 @@ impl Bounds {
             let billionths = bound.value.billionths();
             let up = billionths.div_euclid(BILLION) + i128::from(billionths % BILLION != 0);
             match bound.comparison {
-                WindowComparison::Greater => billionths.div_euclid(BILLION) + 1,
-                WindowComparison::AtLeast | WindowComparison::Equal => up,
-                WindowComparison::Less | WindowComparison::AtMost | WindowComparison::NotEqual => 1,
+                Comparison::Greater => billionths.div_euclid(BILLION) + 1,
+                Comparison::AtLeast | Comparison::Equal => up,
+                Comparison::Less | Comparison::AtMost | Comparison::NotEqual => 1,
             }
         });
         u64::try_from(least.max().unwrap_or(1).max(1)).unwrap_or(u64::MAX)
@@ -274,9 +224,9 @@ impl FromStr for Bounds {
         let mut bounds = Vec::new();
         for part in text.split("&&") {
             let part = part.trim();
-            let found = WindowComparison::SIGNS
-                .iter()
-                .find_map(|(sign, comparison)| Some((*comparison, part.strip_prefix(sign)?)));
+            let found = Comparison::ALL
+                .into_iter()
+                .find_map(|comparison| Some((comparison, part.strip_prefix(comparison.sign())?)));
             let (comparison, number) = found.ok_or_else(invalid)?;
             let value = number.parse().map_err(|_| invalid())?;
             bounds.push(Bound { comparison, value });

@@ -11,32 +11,34 @@ use serde::{Deserialize, Serialize};
 use super::bounds::{Amount, Bounds};
 use crate::time::Span;
 
-/// What is measured. Values are those of [`Match::slot_values`](crate::Match::slot_values), in the order the variants name.
+/// What is measured. Values are those of [`Match::slot_values`](crate::Match::values), in the
+/// order the variants name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum WindowMeasure {
     /// How many.
     Count,
     /// How many different combinations of values; a match that misses one is not counted.
     Distinct,
-    /// How many of the steps of [`Match::compile_steps`](crate::Match::compile_steps) have as many matches as this says, one
-    /// number for each step.
+    /// How many of the steps of [`Match::compile_steps`](crate::Match::steps) have as many
+    /// matches as this says, one number for each step.
     Steps(Vec<u32>),
     /// Sum of the first value; a match without a number is not counted, here and below.
     Sum,
-    /// Mean.
+    /// The mean of all values.
     Average,
-    /// Least.
+    /// The least value.
     Min,
-    /// Greatest.
+    /// The greatest value.
     Max,
-    /// The value at this percentile (nearest rank), in thousandths of a percent: 50,000 is the median.
+    /// The value at this percentile (nearest rank), in thousandths of a percent: 50,000 is the
+    /// median.
     Percentile(u32),
     /// The newest value less the oldest.
     Change,
     /// 1 for a combination of values not seen within the extent before, 0 else.
     FirstSeen,
-    /// The count over the mean count of stretches of the same length in `baseline` before the window. No value
-    /// until the key has been known for that long.
+    /// The count over the mean count of stretches of the same length in `baseline` before the
+    /// window. No value until the key has been known for that long.
     Rate {
         /// How far back.
         baseline: Span,

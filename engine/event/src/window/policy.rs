@@ -11,10 +11,12 @@ use crate::time::Span;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum FiringPolicy {
     /// Once when the condition comes to hold: it did not just before the event was added, expired
-    /// events removed. A sequence that is complete consumes the events up to the one that completed it.
+    /// events removed. A sequence that is complete consumes the events up to the one that completed
+    /// it.
     #[default]
     Edge,
-    /// At each event at which it holds; at each event that completes a sequence, and nothing is consumed.
+    /// At each event at which it holds; at each event that completes a sequence, and nothing is
+    /// consumed.
     Every,
     /// At the event, and the key's events are forgotten.
     Reset,

@@ -4,19 +4,20 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::bounds::WindowComparison;
 use super::policy::FiringPolicy;
 use crate::time::Span;
+use crate::value::Comparison;
 
 /// Steps in their order, the events of each not before those of the step before.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Sequence {
     /// At most [`crate::limits::STEPS`]; at least one occurs.
     pub steps: Vec<Step>,
-    /// From the first event to the last at most, both included. For a last step that is absent: how long it is
-    /// waited for, where the step says nothing itself.
+    /// From the first event to the last at most, both included. For a last step that is absent: how
+    /// long it is waited for, where the step says nothing itself.
     pub within: Span,
-    /// Whether a match of the bit [`Sequence::STOP`] of [`Match::compile_steps`](crate::Match::compile_steps) ends everything open.
+    /// Whether a match of the bit [`Sequence::STOP`] of
+    /// [`Match::compile_steps`](crate::Match::steps) ends everything open.
     pub stops: bool,
     /// Under `every` nothing is consumed; else a match consumes all up to its last event.
     pub policy: FiringPolicy,
@@ -31,8 +32,8 @@ pub struct Step {
     pub name: Arc<str>,
     /// How often.
     pub occurs: StepOccurrence,
-    /// At most so long after the step before (its last event), included. An absent step: how long nothing may come;
-    /// at the start before the first event, at the end after the last.
+    /// At most so long after the step before (its last event), included. An absent step: how long
+    /// nothing may come; at the start before the first event, at the end after the last.
     pub within: Option<Span>,
     /// How its events stand to those of steps before; all must hold.
     pub joins: Vec<Join>,
@@ -52,10 +53,10 @@ pub enum StepOccurrence {
 /// A value of an event compared with one of an event of an earlier step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Join {
-    /// The index of the event's value in [`Match::slot_values`](crate::Match::slot_values).
+    /// The index of the event's value in [`Match::slot_values`](crate::Match::values).
     pub value: u16,
     /// How; values of different kinds are only ever different.
-    pub comparison: WindowComparison,
+    pub comparison: Comparison,
     /// The earlier step, which is not absent; of several events of it, the last.
     pub step: u16,
     /// The index of that event's value.
@@ -63,7 +64,7 @@ pub struct Join {
 }
 
 impl Sequence {
-    /// The bit of [`Match::compile_steps`](crate::Match::compile_steps) that ends everything open.
+    /// The bit of [`Match::compile_steps`](crate::Match::steps) that ends everything open.
     pub const STOP: u32 = 1 << 31;
 
     /// Whether an event that comes later may make a complete sequence one that is not.

@@ -1,4 +1,9 @@
-//! The kinds of window.
+//! The kinds of window that a rule can ask for.
+//!
+//! Owns the specification as data; evaluating it is the job of the window crate, and nothing here
+//! checks what the rule crate has checked.
+//! Invariant: the `Debug` text of a specification feeds the hash by which a reload knows whether a
+//! rule has changed, so names of types, fields and variants are never changed alone.
 
 use serde::{Deserialize, Serialize};
 
@@ -41,12 +46,12 @@ pub struct Aggregate {
 pub enum WindowExtent {
     /// Those in `[t - within, t]`, `t` being the time of the newest.
     Sliding {
-        /// Length.
+        /// How long the window is.
         within: Span,
     },
     /// Those in `[k·size, (k + 1)·size)` since 1970.
     Tumbling {
-        /// Length.
+        /// How long the window is.
         size: Span,
     },
     /// Those in `[k·hop, k·hop + size)` since 1970.
@@ -130,8 +135,8 @@ impl WindowSpec {
         }
     }
 
-    /// How far the watermark is beyond an alert's time at most, when the alert becomes final; the allowed
-    /// lateness comes on top.
+    /// How far the watermark is beyond an alert's time at most, when the alert becomes final; the
+    /// allowed lateness comes on top.
     pub fn final_delay(&self) -> Span {
         match self {
             Self::Aggregate(aggregate) => match (aggregate.extent, aggregate.decision_time()) {

@@ -39,12 +39,12 @@ fn members_in_any_order_and_white_space_give_the_same_line_and_hash() {
             })
             .collect()
     };
-    let turned: Vec<String> = members
+    let last_first: Vec<String> = members
         .iter()
         .rev()
         .map(|(name, value)| format!("\n\t\"{name}\" : {}\r\n ", value.get()))
         .collect();
-    let turned = parse(format!("  {{{}}}\n", turned.join(","))).unwrap();
+    let turned = parse(format!("  {{{}}}\n", last_first.join(","))).unwrap();
     assert_eq!(turned.json(), canonical_full());
     assert_eq!(turned.content_hash(), parse(FULL).unwrap().content_hash());
 }

@@ -104,8 +104,8 @@ proptest! {
         let mut set = FieldSet::default();
         for (name, value) in members.iter().filter(|(name, _)| !name.contains('.')) {
             let slot = set.intern_path(&format!("data.{name}"));
-            let found = set.read_values(&event);
-            let found = found[slot].as_ref().expect("the member is there");
+            let values = set.read_values(&event);
+            let found = values[slot].as_ref().expect("the member is there");
             match found {
                 // serde_json is off in the last bits of long fractions and of the smallest numbers.
                 larum_event::FieldValue::Float(number) => {

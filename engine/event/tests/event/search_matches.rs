@@ -219,8 +219,8 @@ fn times_are_days_minutes_and_instants_and_the_last_hours_count_from_now() {
     let search = EventSearch::parse(
         "last:1s",
         noon.saturating_add(larum_event::Span::from_seconds(1)),
-    );
-    let search = search.unwrap();
+    )
+    .unwrap();
     assert!(search.is_relative() && search.matches(&event));
     let later = search.with_now(Timestamp::from_nanos(search.now().as_nanos() + 1));
     assert!(!later.matches(&event));

@@ -146,8 +146,8 @@ impl Model {
             },
             SearchField::Path(path) => {
                 let mut found = Vec::new();
-                let path = path.replace("correlation.tags.a.b", "correlation.tags.a\0b");
-                let path: Vec<String> = path
+                let joined = path.replace("correlation.tags.a.b", "correlation.tags.a\0b");
+                let path: Vec<String> = joined
                     .split('.')
                     .map(|name| name.replace('\0', "."))
                     .collect();
@@ -372,7 +372,7 @@ fn events() -> impl Strategy<Value = Value> {
         let (user, host, ip) = metadata;
         let (step, root, parent, trace) = links;
         let (n, s, l, in_o, ls, status) = data;
-        // A user that is no text is none.
+        // A user that is not a text does not count.
         let user = if user.is_string() { user } else { Value::Null };
         let tag = parent.as_str().unwrap_or_default().to_owned();
         json!({

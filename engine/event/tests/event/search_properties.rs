@@ -1,4 +1,4 @@
-//! What holds of every search and of every text that is none.
+//! What holds of every search and of every text that is not one.
 
 use larum_event::Timestamp;
 use larum_event::search::EventSearch;

@@ -7,13 +7,15 @@ use larum_event::TenantId;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::LogError;
+use crate::formats;
 use crate::partition::lock_read;
 use crate::schema;
 use crate::trees::runs::{KeyRuns, TreeReadError};
 use crate::trees::spilled_tree::SpilledTree;
-use crate::trees::{FORMAT, SharedTrees, fetch_tree, mix_key, tree_read_error};
+use crate::trees::{SharedTrees, fetch_tree, mix_key, tree_read_error};
 
-/// Searches the store of trees; for one thread at a time. It sees what was spilled by the time it is asked.
+/// Searches the store of trees; for one thread at a time. It sees what was spilled by the time it
+/// is asked.
 #[derive(Debug)]
 pub struct TreeFinder {
     shared: Arc<SharedTrees>,
@@ -58,7 +60,11 @@ impl TreeFinder {
         }
         let connection = match self.connection.take() {
             Some(connection) => connection,
-            None => schema::open_file(&self.shared.path, OpenFlags::SQLITE_OPEN_READ_ONLY, FORMAT)?,
+            None => schema::open_file(
+                &self.shared.path,
+                OpenFlags::SQLITE_OPEN_READ_ONLY,
+                formats::TREES,
+            )?,
         };
         let found = self.find_consistent(&connection, tenant, key);
         self.connection = Some(connection);

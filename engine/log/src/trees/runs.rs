@@ -1,8 +1,11 @@
 //! Which trees hold a key: sorted runs of keys in blocks.
 //!
-//! An index with random keys would write a page per key. So keys go to the disk in sorted runs, one for each
-//! batch of trees, and runs of about one size are merged into a larger one: each key is written a few times, in
-//! order. A filter in memory tells nearly always that a run does not hold a key.
+//! Owns the runs and their merging; what a tree consists of is not known here. An index with random
+//! keys would write a page per key, so keys go to the disk in sorted runs, one for each batch of
+//! trees, and runs of about one size are merged into a larger one: each key is written a few times,
+//! in order.
+//! Invariant: a run's filter in memory may say that a key is there when it is not, and never the
+//! reverse.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -65,6 +68,15 @@ struct RunHeader {
 /// The runs there are; a list that has changed is another one.
 pub(super) type KeyRuns = Arc<[Arc<KeyRun>]>;
 
+/// Where a new run goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RunPlace {
+    pub(super) number: u64,
+    pub(super) level: u32,
+    /// Its blocks are numbered from here on.
+    pub(super) first_block: u64,
+}
+
 impl KeyRun {
     /// Every run in the file.
     pub(super) fn load_all(connection: &Connection) -> Result<KeyRuns, TreeReadError> {
@@ -91,19 +103,18 @@ impl KeyRun {
         Ok(runs.into())
     }
 
-    /// Writes entries, which are given in order, as the run `number`, with blocks from `first_block` on. `most`
-    /// is how many there are at most.
+    /// Writes entries, which are given in order, as a run at `place`. `most` is how many there are
+    /// at most.
     pub(super) fn write(
         connection: &Connection,
-        (number, level): (u64, u32),
-        first_block: u64,
+        place: RunPlace,
         most: usize,
         mut entries: impl FnMut() -> Result<Option<KeyEntry>, TreeReadError>,
     ) -> Result<Self, TreeReadError> {
         let mut run = Self {
-            number,
-            level,
-            first_block,
+            number: place.number,
+            level: place.level,
+            first_block: place.first_block,
             count: 0,
             newest: 0,
             fences: Vec::new(),
@@ -119,9 +130,10 @@ impl KeyRun {
             }
         }
         run.flush_block(connection, &mut block)?;
+        // The header last: fences and filter are known once every block is written.
         let header = RunHeader {
-            level,
-            first_block,
+            level: run.level,
+            first_block: run.first_block,
             count: run.count,
             newest: run.newest,
             fences: run.fences.clone(),
@@ -129,7 +141,7 @@ impl KeyRun {
         };
         connection
             .prepare_cached("INSERT INTO runs (id, body) VALUES (?1, ?2)")?
-            .execute((number.cast_signed(), encode_value(number, &header)))?;
+            .execute((run.number.cast_signed(), encode_value(run.number, &header)))?;
         Ok(run)
     }
 
@@ -173,7 +185,8 @@ impl KeyRun {
         key: u64,
         into: &mut Vec<u64>,
     ) -> Result<(), TreeReadError> {
-        // One key may fill blocks: the first that may hold it is the one before the first that begins with it.
+        // One key may fill blocks: the first that may hold it is the one before the first that
+        // begins with it.
         let from = self.fences.partition_point(|fence| *fence < key);
         for index in from.saturating_sub(1)..self.fences.len() {
             if self.fences.get(index).is_none_or(|fence| *fence > key) {
@@ -242,23 +255,24 @@ pub(super) fn level_to_merge(runs: &[Arc<KeyRun>]) -> Option<u32> {
         .and_then(|level| level.first().copied())
 }
 
-/// Merges the runs of a level into one of the next, without trees below `oldest`. Returns the runs there are
-/// then.
+/// Merges the runs of a level into one at `place`, without trees below `oldest`. Returns the runs
+/// there are then.
 pub(super) fn merge_level(
     connection: &Connection,
     runs: &[Arc<KeyRun>],
     level: u32,
-    (number, first_block): (u64, u64),
+    place: RunPlace,
     oldest: u64,
 ) -> Result<Vec<Arc<KeyRun>>, TreeReadError> {
     let (merged, mut kept): (Vec<_>, Vec<_>) =
         runs.iter().cloned().partition(|run| run.level == level);
     let most = merged.iter().map(|run| run.count).sum::<u64>() as usize;
-    let mut ways: Vec<RunCursor<'_>> = merged.iter().map(|run| RunCursor::new(run)).collect();
+    let mut cursors: Vec<RunCursor<'_>> = merged.iter().map(|run| RunCursor::new(run)).collect();
     let mut heads = BinaryHeap::new();
-    for (index, way) in ways.iter_mut().enumerate() {
+    for (index, cursor) in cursors.iter_mut().enumerate() {
         heads.extend(
-            way.next_entry(connection)?
+            cursor
+                .next_entry(connection)?
                 .map(|entry| Reverse((entry, index))),
         );
     }
@@ -266,17 +280,20 @@ pub(super) fn merge_level(
         let Some(Reverse((entry, index))) = heads.pop() else {
             return Ok(None);
         };
-        if let Some(way) = ways.get_mut(index) {
+        if let Some(cursor) = cursors.get_mut(index) {
             heads.extend(
-                way.next_entry(connection)?
+                cursor
+                    .next_entry(connection)?
                     .map(|entry| Reverse((entry, index))),
             );
         }
+        // Keys of dropped trees end here, as merging is the only time when runs are rewritten.
         if entry.1 >= oldest {
             return Ok(Some(entry));
         }
     };
-    let run = KeyRun::write(connection, (number, level + 1), first_block, most, next)?;
+    let run = KeyRun::write(connection, place, most, next)?;
+    // Read to the end by now: the new run was written from them, block by block.
     for run in &merged {
         run.remove(connection)?;
     }

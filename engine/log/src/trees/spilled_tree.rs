@@ -1,7 +1,8 @@
-//! How a tree that was spilled, and what finds it, is written.
+//! How a spilled tree, and what finds it, is encoded.
 //!
-//! Everything that stands in the file carries a checksum over itself and the number it stands under, so that
-//! nothing is believed that is not what was written there.
+//! Owns the encoding and its checksum; where the bytes are kept is left to `trees` and `runs`.
+//! Invariant: every value carries a checksum over itself and the number it is stored under, so
+//! bytes that were damaged, or that belong to another number, are never believed.
 
 use std::sync::Arc;
 

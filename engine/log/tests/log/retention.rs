@@ -49,8 +49,8 @@ fn whole_sealed_partitions_before_a_position_go_and_the_rest_stays() {
         2
     );
     assert!(reader.find_event(None, "e1").unwrap().is_none());
-    let files = std::fs::read_dir(dir.path()).unwrap();
-    let files = files.filter(|file| {
+    let listed = std::fs::read_dir(dir.path()).unwrap();
+    let files = listed.filter(|file| {
         let name = file.as_ref().unwrap().file_name();
         name.to_str().unwrap().starts_with("p-") && name.to_str().unwrap().ends_with(".db")
     });

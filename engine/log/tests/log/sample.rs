@@ -112,8 +112,8 @@ pub fn told(record: Record) -> (u64, String) {
     (record.position.0, text)
 }
 
-/// Copies a log's files as they are now, as a crash would leave them. The index of the write-ahead log is
-/// left out: SQLite makes it again.
+/// Copies a log's files as they are now, as a crash would leave them. The index of the write-ahead
+/// log is left out: SQLite makes it again.
 pub fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {

@@ -8,7 +8,8 @@ use serde_json::json;
 
 use crate::sample::{alert, append, append_numbered, commit, event, named, of, open_small};
 
-/// Ten events of two tenants with something to find by each filter, then two alerts and a system event.
+/// Ten events of two tenants with something to find by each filter, then two alerts and a system
+/// event.
 fn story() -> (Vec<Event>, Vec<Event>) {
     let step = |id: &str, step: &str, root: Option<&str>| {
         event(json!({

@@ -244,7 +244,7 @@ fn check_damaged(bytes: &[u8], place: usize) {
     std::fs::write(dir.path().join("trees.db"), bytes).unwrap();
     let store = log.tree_store().unwrap();
     if store.spilled_upto() == Position::START {
-        // It was told to be damaged: whoever reads the position builds it anew.
+        // It was reported as damaged: the next read of the position builds it again.
         return;
     }
     assert_eq!(store.spilled_upto(), Position(12), "byte {place}");

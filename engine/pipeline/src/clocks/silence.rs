@@ -1,8 +1,9 @@
 //! Which sources time waits for, and those that are silent.
 //!
 //! Owns the order of the sources of one tenant that do not lag. One that has said nothing for
-//! [`SILENT_SECONDS`](larum_event::window_limits::SILENT_SECONDS) moves with the wall clock, as far behind it as its last
-//! event was and that long; unless its time has nothing to do with the wall clock, as that of imported history.
+//! [`SILENT_SECONDS`](larum_event::window_limits::SILENT_SECONDS) moves with the wall clock, as far
+//! behind it as its last event was and that long; unless its time has nothing to do with the wall
+//! clock, as that of imported history.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 const SILENCE_SPAN: Span = Span::from_seconds(limits::SILENT_SECONDS);
 
-/// See the module's words.
+/// The sources of one tenant that do not lag, in the order of their progress.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct SourceStatuses {
     sources: BTreeMap<u64, SourceStatus>,

@@ -1,7 +1,10 @@
 //! The clocks of one tenant.
 //!
-//! Owns each source's progress and standing, and the tenant's watermark. A step costs the logarithm of the number
-//! of sources; none looks at all of them, but for the rare one that finds too many.
+//! Owns each source's progress and standing, and the tenant's watermark. When a silent source moves
+//! on is the job of `silence`. A step costs the logarithm of the number of sources; none looks at
+//! all of them, except the rare one that finds too many.
+//! Invariant: the watermark never goes back, and no source that lags or stamps from the future
+//! moves it.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::silence::SourceStatuses;
 use super::{ClockStamp, EventSighting, TENANT_CLOCK, WatermarkStep, retire_clock};
 
-/// See the module's words.
+/// The clocks of one tenant, and how far each of its sources has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct TenantClocks {
     numbers: BTreeMap<Source, u64>,
@@ -32,7 +35,8 @@ struct SourceClock {
     progress: Option<Watermark>,
     /// The clock it has while it lags.
     lagging: Option<u32>,
-    /// The clock of its stamps from the future, and how far that has come; until its progress is there too.
+    /// The clock of its stamps from the future, and how far that has come; until its progress is
+    /// there too.
     ahead: Option<(u32, Watermark)>,
 }
 
@@ -88,7 +92,8 @@ impl TenantClocks {
     ) -> ClockStamp {
         self.last = event.place.position;
         let before = self.watermark;
-        // As if a tick had come just before: what a silent source missed does not depend on who else was there.
+        // As if a tick had come just before: what a silent source missed does not depend on who
+        // else was there.
         if let Some(arrived) = event.arrived {
             self.advance_wall_clock(arrived, max_lag);
         }
@@ -109,7 +114,8 @@ impl TenantClocks {
         stamp
     }
 
-    /// A stamp of a broken clock says nothing about anything else, its source's other events included.
+    /// A stamp of a broken clock says nothing about anything else, its source's other events
+    /// included.
     fn observe_ahead(
         &mut self,
         number: u64,
@@ -150,6 +156,7 @@ impl TenantClocks {
         if let Some((clock, _)) = source.ahead.take_if(|(_, ahead)| *ahead <= progress) {
             steps.push(retire_clock(event.place, event.tenant, clock));
         }
+        // Lagging sources leave the standings first, so that the watermark does not wait for them.
         if progress.time < self.lag_edge(max_lag) {
             self.standings.remove_source(number);
             let (clock, before) = match source.lagging {
@@ -176,7 +183,7 @@ impl TenantClocks {
             .record_progress(number, progress, event.arrived);
         self.update_watermark(max_lag);
         let watermark = self.watermark;
-        // What a source says again of a time it has told of is late; what it tells of first never is.
+        // A second event of the same time from one source is late; the first one never is.
         let joins =
             progress < watermark || (event.sequence.is_none() && event.time == watermark.time);
         let counts_at = if joins {
@@ -263,7 +270,8 @@ impl SourceClock {
     }
 }
 
-/// How far an event brings its source: a stamp from the future no further than to the time the log says it was.
+/// How far an event brings its source: a stamp from the future no further than to the time the log
+/// says it was.
 fn event_progress(event: EventSighting<'_>) -> Watermark {
     match event.arrived {
         Some(arrived) if event.time > arrived => Watermark::of_event(arrived, None),

@@ -1,5 +1,10 @@
-//! What the detections of a layer become: alerts for people, and, when they are final, events for the layers
-//! above.
+//! What the detections of a layer become: alerts for people, and, when they are final, events for
+//! the layers above.
+//!
+//! Owns the order of alerts and the limit on chains of causes. An alert's id and content are the
+//! job of `raise`; when a layer raises is that of the [`EpochDriver`](crate::EpochDriver).
+//! Invariant: alerts come out in one canonical order, whatever the order in which windows
+//! answered, and layers above see each alert once, when it becomes final.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,9 +13,11 @@ use larum_event::{Detection, EvaluationPlace, Event, Position, WindowSpec};
 use larum_rule::{AlertAudience, AlertText, Rule, RuleMatcher, WindowView};
 
 use super::Sequencer;
-use crate::epoch::{AlertRevision, Epoch, EpochItem, PlacedFault};
+use crate::epoch::Epoch;
+use crate::epoch_item::EpochItem;
+use crate::epoch_outcome::AlertRevision;
+use crate::matching::{PlacedFault, locate_fault};
 use crate::raise::{AlertContent, build_alert, build_alert_event, is_too_deep};
-use crate::shards::locate_fault;
 use crate::system;
 
 /// What an alert is made with, beside its detection.
@@ -25,7 +32,7 @@ struct AlertOrigin<'a> {
 
 impl Sequencer {
     /// Makes alerts of the detections of `layer`, whatever the order they come in.
-    pub fn raise_alerts(
+    pub(crate) fn raise_alerts(
         &mut self,
         epoch: &mut Epoch,
         layer: u8,
@@ -60,9 +67,9 @@ impl Sequencer {
             let depth = self.cause_depth(&detection);
             if is_too_deep(depth) {
                 if first {
-                    let told = system::depth_limit_event(rule, &detection, depth);
+                    let diagnostic = system::depth_limit_event(rule, &detection, depth);
                     let place = detection.trigger.place;
-                    epoch.system.extend(told.map(|event| (place, event)));
+                    epoch.system.extend(diagnostic.map(|event| (place, event)));
                 }
                 continue;
             }
@@ -85,6 +92,7 @@ impl Sequencer {
     ) {
         let (rule, cause, depth) = (making.rule, making.cause, making.depth);
         let place = making.place;
+        // The closure before anything is remembered: its faults come before those of the event.
         let text = make_alert_text(rule, &detection, cause, matcher, &mut epoch.outcome.faults);
         let alert = build_alert(rule, &detection, AlertContent { text, depth });
         let event = match build_alert_event(&alert, &detection, cause.map(|item| &item.event)) {
@@ -100,12 +108,19 @@ impl Sequencer {
                 return;
             }
         };
+        // Remembered for every revision, also of alerts that no layer above sees: an event from
+        // outside may name any of them as its cause.
         self.state
             .causes
             .remember_depth(&detection.tenant, &event.envelope().id, depth);
-        let revision = (detection.revision, detection.status);
         let early = &mut self.state.early;
-        if early.record_revision(&rule.id, &alert.alert_id, revision) {
+        let is_new_final = early.record_revision(
+            &rule.id,
+            &alert.alert_id,
+            detection.revision,
+            detection.status,
+        );
+        if is_new_final {
             let stands_for = find_raw_event(epoch, &detection);
             let item = EpochItem {
                 raw_event: stands_for,
@@ -184,6 +199,7 @@ fn make_alert_text(
         value: detection.value,
         event,
     };
+    // The position before the closure runs: it may ask where its event is in the trees.
     if let Some(item) = cause {
         matcher.set_position(item.place.position, item.raw_event.as_ref());
     }
@@ -198,8 +214,8 @@ fn make_alert_text(
     }
 }
 
-/// A final alert as the layers above see it. It is on the clock of what made it, as far as that had come before:
-/// what has become final by a move of time is not late by the same move.
+/// A final alert as the layers above see it. It is on the clock of what made it, as far as that had
+/// come before: what has become final by a move of time is not late by the same move.
 fn build_alert_item(
     epoch: &Epoch,
     detection: &Detection,
@@ -222,8 +238,9 @@ fn build_alert_item(
     }
 }
 
-/// The raw event that set an alert off, as far as both come with the same event of the log: what came before may
-/// be of another epoch. Of others the trees find it by the id that the alert names as its cause.
+/// The raw event that set an alert off, as far as both come with the same event of the log: what
+/// came before may be of another epoch. Of others the trees find it by the id that the alert names
+/// as its cause.
 fn find_raw_event(epoch: &Epoch, detection: &Detection) -> Option<Event> {
     let trigger = detection.trigger.place;
     let is_with = trigger.position == detection.place.position;

@@ -11,7 +11,8 @@ use larum_rule::RuleSet;
 use crate::given::{bytes, check_same, pipeline};
 use crate::stream::{self, Draw};
 
-/// Two rules that throw where events ask them to, one of which counts, one that neither concerns, and one above.
+/// Two rules that throw where events ask them to, one of which counts, one that neither concerns,
+/// and one above.
 const RULES: &str = r#"
 rule("shaky").on("security.#").when(|event| {
     if event.data.bad == true { throw "no"; }
@@ -279,7 +280,7 @@ fn a_pipeline_restored_from_a_checkpoint_breaks_the_same_rules_out() {
 
 fn activate(pipeline: &mut Pipeline, text: &str) {
     let set = RuleSet::load(&stream::rules(text)).unwrap();
-    pipeline.activate_rules(Arc::new(set), settings());
+    pipeline.activate_rules(Arc::new(set), &settings());
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Loops through the outside world: an alert goes out, somebody answers with an event that names it, and a
-//! rule fires on that (4-12).
+//! Loops through the outside world: an alert goes out, somebody answers with an event that names
+//! it, and a rule fires on that (4-12).
 
 use larum_event::{Position, limits};
 use larum_pipeline::{EpochOutcome, EventInput};
@@ -25,8 +25,8 @@ fn input(position: u64, cause: Option<&str>) -> EventInput {
     }
 }
 
-/// A loop as it stands in the log in the end: every event names the alert of the one before, and after
-/// the limit, where there is no alert, the event itself.
+/// A loop as it stands in the log in the end: every event names the alert of the one before, and
+/// after the limit, where there is no alert, the event itself.
 fn chain(length: u64) -> Vec<EventInput> {
     let mut pipeline = pipeline(RULES, 1);
     let mut cause: Option<String> = None;

@@ -148,7 +148,7 @@ fn a_smaller_number_of_keys_holds_for_windows_that_keep_their_state() {
         keys_per_rule: 2,
         ..PipelineSettings::default()
     };
-    pipeline.activate_rules(set, few);
+    pipeline.activate_rules(set, &few);
     pipeline.run_inputs(&inputs[1_000..]);
     let rules = pipeline.rule_set().rules().iter();
     let number = rules

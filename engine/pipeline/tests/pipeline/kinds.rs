@@ -1,4 +1,5 @@
-//! Every kind of window, with lateness and ticks: where the log is cut and how windows are split changes no byte.
+//! Every kind of window, with lateness and ticks: where the log is cut and how windows are split
+//! changes no byte.
 
 use std::sync::Arc;
 
@@ -63,7 +64,8 @@ fn pipeline(shards: usize) -> Pipeline {
     Pipeline::new(set, settings)
 }
 
-/// Runs `steps` in stretches of at most `most` events, between any two of which all but a checkpoint may be lost.
+/// Runs `steps` in stretches of at most `most` events, between any two of which all but a
+/// checkpoint may be lost.
 fn run(steps: &[Step], shards: usize, most: usize, forgets: bool) -> EpochOutcome {
     let mut pipeline = pipeline(shards);
     let mut outcome = EpochOutcome::default();

@@ -1,4 +1,5 @@
-//! Scripts that keep state for each group: alike however the events are cut, also across a checkpoint.
+//! Scripts that keep state for each group: alike however the events are cut, also across a
+//! checkpoint.
 
 use larum_event::{Event, Timestamp};
 use larum_pipeline::{EpochOutcome, EventInput};
@@ -6,7 +7,8 @@ use larum_pipeline::{EpochOutcome, EventInput};
 use crate::given::{inputs, pipeline};
 use crate::stream::{event, second};
 
-/// Counts what a door tells, tells of a door that stays open for five minutes, and fails on what is no state.
+/// Counts what a door tells, tells of a door that stays open for five minutes, and fails on what is
+/// no state.
 const RULES: &str = r#"
 rule("doors")
     .on("events.door")

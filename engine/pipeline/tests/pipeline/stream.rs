@@ -1,9 +1,9 @@
-//! A seeded stream of events, and rules for it: what the tests of the pipeline and those of the engine
-//! feed to different machinery to compare what comes out.
+//! A seeded stream of events, and rules for it: what the tests of the pipeline and those of the
+//! engine feed to different machinery to compare what comes out.
 //!
-//! The stream has several tenants with the same ids and users, sources that disagree about the time, equal
-//! times with and without a sequence, events behind their own source, a source that imports history and one
-//! whose clock is a year ahead.
+//! The stream has several tenants with the same ids and users, sources that disagree about the
+//! time, equal times with and without a sequence, events behind their own source, a source that
+//! imports history and one whose clock is a year ahead.
 
 use larum_event::{
     Channel, Event, EventDefaults, EventId, RuleFile, Severity, TenantId, Timestamp,
@@ -218,8 +218,8 @@ rule("tree.storms")
     .alert(|window| #{ message: `storm in ${window.event.root()}` });
 "##;
 
-/// Events of workflow steps: children before parents, claims that change, duplicates, and tenants that use each
-/// other's ids.
+/// Events of workflow steps: children before parents, claims that change, duplicates, and tenants
+/// that use each other's ids.
 pub fn tree_events(seed: u64, number: usize) -> Vec<(Event, Timestamp)> {
     let mut draw = Draw::new(seed);
     let mut now = 0;

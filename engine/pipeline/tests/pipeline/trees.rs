@@ -208,14 +208,14 @@ fn other_rules_go_on_with_the_trees_and_rules_that_ask_none_need_none() {
     let other = rule("|event| event.root() == \"root\"");
     let mut pipeline = Pipeline::new(rule("|event| true"), PipelineSettings::default());
     assert!(pipeline.trees().is_none());
-    pipeline.activate_rules(Arc::clone(&asking), PipelineSettings::default());
+    pipeline.activate_rules(Arc::clone(&asking), &PipelineSettings::default());
     pipeline.run_inputs(&inputs[..2]);
-    pipeline.activate_rules(other, PipelineSettings::default());
+    pipeline.activate_rules(other, &PipelineSettings::default());
     assert_eq!(pipeline.run_inputs(&inputs[2..]).alerts.len(), 1);
-    pipeline.activate_rules(rule("|event| true"), PipelineSettings::default());
+    pipeline.activate_rules(rule("|event| true"), &PipelineSettings::default());
     assert!(pipeline.trees().is_none());
     // Nobody kept them meanwhile.
-    pipeline.activate_rules(asking, PipelineSettings::default());
+    pipeline.activate_rules(asking, &PipelineSettings::default());
     let mut again = inputs[2].clone();
     again.position = Position(4);
     assert_eq!(pipeline.run_inputs(&[again]).alerts.len(), 0);

@@ -1,4 +1,5 @@
-//! A source that stamps a year ahead, and one a year behind, change no alert of anybody else and delay none.
+//! A source that stamps a year ahead, and one a year behind, change no alert of anybody else and
+//! delay none.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,8 @@ use proptest::prelude::*;
 use crate::given::pipeline;
 use crate::stream::{Draw, event, second};
 
-/// Of each kind that waits for time or can be spoilt by it: counts, absence, sessions, averages, a count over alerts.
+/// Of each kind that waits for time or can be spoilt by it: counts, absence, sessions, averages, a
+/// count over alerts.
 const RULES: &str = r##"
 rule("failures").on("security.#").when(|event| event.data.n > 3)
     .group_by("metadata.user").within("30s").count(3);
@@ -89,7 +91,8 @@ fn log(case: &Case, with_noise: bool) -> Vec<EventInput> {
     crate::given::inputs(events)
 }
 
-/// What stands in the end of what honest events set off, and when each became so: by the event that was last.
+/// What stands in the end of what honest events set off, and when each became so: by the event that
+/// was last.
 fn standing(
     inputs: &[EventInput],
     outcome: &EpochOutcome,

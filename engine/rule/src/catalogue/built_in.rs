@@ -43,7 +43,7 @@ const ENVELOPE: [(&str, FieldType, &str); 20] = [
     (
         "correlation",
         FieldType::Object,
-        "Where it stands in its workflow",
+        "Its place in its workflow",
     ),
     ("correlation.root", FieldType::String, "The workflow"),
     (

@@ -8,15 +8,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use larum_event::toml_file::{TomlFile, TomlTable, TomlText, TomlValue};
 use larum_event::{RuleFile, TopicPattern};
 use larum_predicate::Diagnostic;
-use rhai::Position;
-use toml::Spanned;
 use toml::de::DeValue;
 
 use super::{CatalogueField, CatalogueTopic, FILE, FieldCatalogue, FieldType};
 use crate::diagnostic::{RuleProblem, did_you_mean};
-use crate::side_file::{SideFile, SideFileValue, TomlSection, has_file_name};
+use crate::side_file::{has_file_name, into_diagnostics, open_side_file};
 use crate::view::{EnvelopeMember, FieldRef};
 
 const TOPIC: &str = "[[topic]]";
@@ -31,7 +30,11 @@ impl FieldCatalogue {
         let mut problems = Vec::new();
         let mut catalogue = Self::default();
         for file in files.iter().filter(|file| has_file_name(&file.path, FILE)) {
-            catalogue.read_file(file, &mut problems);
+            let mut toml = open_side_file(file, "bad-catalogue");
+            if let Some(document) = toml.parse_document() {
+                catalogue.read_file(&TomlTable::from_document(&document), file, &mut toml);
+            }
+            problems.extend(into_diagnostics(toml, file));
         }
         if problems.is_empty() {
             Ok(catalogue)
@@ -40,88 +43,63 @@ impl FieldCatalogue {
         }
     }
 
-    fn read_file(&mut self, file: &RuleFile, problems: &mut Vec<Diagnostic>) {
-        let first = problems.len();
-        let mut beside = SideFile::new(file, "bad-catalogue", problems);
-        let Some(document) = beside.parse_document() else {
-            return;
-        };
-        let top = TomlSection::of_document(&document);
-        beside.check_keys(top, &["fields", "topic"]);
-        if let Some(value) = top.get("fields")
-            && let Some(section) = beside.read_section("[fields]", value)
-        {
-            for (path, field) in read_fields(&mut beside, section) {
-                let known = self.common.contains_key(path.value);
-                self.insert_common_field(&mut beside, path, field, known);
+    fn read_file(&mut self, top: &TomlTable<'_>, file: &RuleFile, toml: &mut TomlFile<'_>) {
+        top.check_keys(&["fields", "topic"], toml);
+        if let Some(section) = top.get_table("fields", toml) {
+            for (path, field) in read_fields(&section, toml) {
+                if self.common.contains_key(path.value) {
+                    toml.report(path.at, format!("`{}` is described twice", path.value));
+                } else {
+                    self.common.insert(Arc::from(path.value), field);
+                }
             }
         }
-        for section in beside.read_sections(top, "topic", TOPIC) {
-            if let Some(topic) = self.read_topic(&mut beside, section, file) {
+        for section in top.get_tables("topic", TOPIC, toml) {
+            if let Some(topic) = self.read_topic(&section, file, toml) {
                 self.topics.push(topic);
             }
-        }
-        if let Some(found) = problems.get_mut(first..) {
-            found.sort_by_key(|problem| (problem.line, problem.column));
-        }
-    }
-
-    fn insert_common_field(
-        &mut self,
-        beside: &mut SideFile<'_>,
-        path: SideFileValue<&str>,
-        field: CatalogueField,
-        known: bool,
-    ) {
-        if known {
-            let problem = format!("`{}` is described twice", path.value);
-            beside.report_problem(path.place, problem);
-        } else {
-            self.common.insert(Arc::from(path.value), field);
         }
     }
 
     fn read_topic(
         &self,
-        beside: &mut SideFile<'_>,
-        section: TomlSection<'_>,
+        section: &TomlTable<'_>,
         file: &RuleFile,
+        toml: &mut TomlFile<'_>,
     ) -> Option<CatalogueTopic> {
-        beside.check_keys(section, &["pattern", "meaning", "open", "fields"]);
+        section.check_keys(&["pattern", "meaning", "open", "fields"], toml);
         // Read every key before giving up: one mistake must not hide the others.
-        let pattern =
-            beside.required_text(section, "pattern", "name the topics: `pattern = \"a.b\"`");
-        let pattern = pattern.and_then(|text| match TopicPattern::new(text.value) {
+        let help = "name the topics: `pattern = \"a.b\"`";
+        let pattern_text = section.require_string("pattern", help, toml);
+        let pattern = pattern_text.and_then(|text| match TopicPattern::new(text.value) {
             Ok(pattern) => Some(pattern),
             Err(error) => {
-                let problem = RuleProblem::new("bad-pattern", error.to_string());
-                beside.push_problem(text.place, problem);
+                toml.push_problem(text.at, "bad-pattern", error.to_string(), None);
                 None
             }
         });
         let help = "say in a line what its events tell: `meaning = \"..\"`";
-        let meaning = beside.required_text(section, "meaning", help);
+        let meaning = section.require_string("meaning", help, toml);
         let written = section.get("open").map(|value| (value, value.get_ref()));
         let open = match written {
             None => false,
             Some((_, DeValue::Boolean(open))) => *open,
             Some((value, _)) => {
-                let place = beside.place_of_value(value);
-                beside.report_problem(place, "`open` is true or false");
+                toml.report(value.span().start, "`open` is true or false");
                 false
             }
         };
         let mut known = BTreeMap::new();
         if let Some(value) = section.get("fields")
-            && let Some(section) = beside.read_section("[topic.fields]", value)
+            && let Some(section) = toml.read_table("[topic.fields]", value)
         {
-            for (path, field) in read_fields(beside, section) {
+            for (path, field) in read_fields(&section, toml) {
                 if let Some(pattern) = &pattern
                     && let Some(before) = self.describing_file(pattern, path.value)
                 {
                     let problem = format!("`{}` of {pattern} is described twice", path.value);
                     let help = format!("also in {before}");
-                    beside.report_with_help(path.place, problem, help);
+                    toml.report_with_help(path.at, problem, help);
                 }
                 known.insert(Arc::from(path.value), field);
             }
@@ -148,27 +126,21 @@ impl FieldCatalogue {
 
 /// The fields of a table of them.
 fn read_fields<'t>(
-    beside: &mut SideFile<'_>,
-    section: TomlSection<'t>,
-) -> Vec<(SideFileValue<&'t str>, CatalogueField)> {
+    section: &TomlTable<'t>,
+    toml: &mut TomlFile<'_>,
+) -> Vec<(TomlText<'t>, CatalogueField)> {
     let mut found = Vec::new();
-    for (key, value) in section.entries() {
-        let path = SideFileValue {
-            value: key.get_ref().as_ref(),
-            place: beside.place_at_offset(key.span().start),
-        };
+    for (path, value) in section.entries() {
         if let Some(problem) = check_path(path.value) {
-            beside.push_problem(path.place, problem);
-            continue;
-        }
-        if let Some(field) = read_field(beside, path.place, value) {
+            problem.report_in(toml, path.at);
+        } else if let Some(field) = read_field(path.at, value, toml) {
             found.push((path, field));
         }
     }
     found
 }
 
-/// What is wrong with a path, if anything: a file can describe what stands below `data` and
+/// What is wrong with a path, if anything: a file can describe what is below `data` and
 /// `metadata`, the rest is the engine's.
 fn check_path(path: &str) -> Option<RuleProblem> {
     match FieldRef::parse(path) {
@@ -186,31 +158,33 @@ fn check_path(path: &str) -> Option<RuleProblem> {
     }
 }
 
-fn read_field<'t>(
-    beside: &mut SideFile<'_>,
-    place: Position,
-    value: &'t Spanned<DeValue<'t>>,
-) -> Option<CatalogueField> {
-    let section = beside.read_section("a field", value)?;
-    beside.check_keys(section, &["type", "meaning", "values"]);
-    let word = beside.required_text(section.with_place(place), "type", TYPES);
+/// The field whose path begins at byte `at`.
+fn read_field(at: usize, value: &TomlValue<'_>, toml: &mut TomlFile<'_>) -> Option<CatalogueField> {
+    let mut section = toml.read_table("a field", value)?;
+    // What a field lacks is reported at its path, where readers look for it.
+    section.at = at;
+    section.check_keys(&["type", "meaning", "values"], toml);
+    let word = section.require_string("type", TYPES, toml);
     let field_type = word.and_then(|word| {
         let known = FieldType::from_word(word.value);
         if known.is_none() {
             let near = did_you_mean(word.value, FieldType::ALL.map(FieldType::as_str));
             let problem = format!("there is no type {:?}", word.value);
-            beside.report_with_help(word.place, problem, near.unwrap_or_else(|| TYPES.into()));
+            toml.report_with_help(word.at, problem, near.unwrap_or_else(|| TYPES.into()));
         }
         known
     });
     let help = "say in a line what it tells: `meaning = \"..\"`";
-    let meaning = beside.required_text(section.with_place(place), "meaning", help);
-    let values = beside.read_texts(section, "values");
+    let meaning = section.require_string("meaning", help, toml);
+    let values = section.get_values("values", toml).into_iter();
+    let values: Vec<TomlText<'_>> = values
+        .filter_map(|value| toml.read_string("values", value))
+        .collect();
     if let (Some(first), Some(field_type)) = (values.first(), field_type)
         && field_type != FieldType::String
     {
         let problem = format!("only texts have `values`, and its type is {field_type}");
-        beside.report_problem(first.place, problem);
+        toml.report(first.at, problem);
     }
     Some(CatalogueField {
         field_type: field_type?,

@@ -6,17 +6,17 @@
 //! so a native answer never differs from the script's.
 
 use larum_event::FieldValue;
-use larum_predicate::CidrNetwork;
+use larum_event::value::Comparison;
 use rhai::{Expr, FnCallExpr, Position};
 
-use super::ComparisonOperator;
+use super::compare::values_compare;
 use super::field_access::FieldAccess;
 use super::question::{FieldQuestion, RecasedTest, RuleCondition};
 use super::reader::{ConditionReader, ask_question};
 use super::scope::{NameBinding, NameScope, Operand};
 use super::statements::BodyUse;
 use crate::script::{ChainLink, ChainRoot, MemberChain, RuleLiteral, body_statements};
-use crate::text::{TextOperator, compile_rule_regex};
+use crate::text::{TextOperator, compile_rule_regex, parse_network};
 use crate::view::FieldRef;
 
 /// Deepest that functions are read inside of each other.
@@ -45,7 +45,7 @@ impl ConditionReader<'_> {
                 .read_membership(list, value, place)
                 .or_else(|| self.read_question("contains", list, value, place)),
             (name, [left, right]) if is_operator => {
-                let comparison = ComparisonOperator::from_symbol(name)?;
+                let comparison = Comparison::from_sign(name)?;
                 let (left, right) = (self.read_operand(left)?, self.read_operand(right)?);
                 compare_operands(comparison, left, right, place)
             }
@@ -144,7 +144,7 @@ impl ConditionReader<'_> {
                     FieldQuestion::Regex(field, wanted.into())
                 }
                 "cidr" => {
-                    CidrNetwork::parse(&wanted).ok()?;
+                    parse_network(&wanted).ok()?;
                     FieldQuestion::InNetwork(field, wanted.into())
                 }
                 name => FieldQuestion::Search(TextOperator::from_name(name)?, field, wanted.into()),
@@ -205,7 +205,7 @@ impl ConditionReader<'_> {
                 for wanted in list {
                     let wanted = Operand::Constant(wanted);
                     any.push(compare_operands(
-                        ComparisonOperator::Equal,
+                        Comparison::Equal,
                         made.clone(),
                         wanted,
                         place,
@@ -216,7 +216,7 @@ impl ConditionReader<'_> {
             Operand::Constant(value) => {
                 let found = list
                     .iter()
-                    .any(|one| ComparisonOperator::Equal.holds(one, &value));
+                    .any(|one| values_compare(Comparison::Equal, one, &value));
                 Some(RuleCondition::Constant(found))
             }
             Operand::Coalesce(..) | Operand::Condition(_) => None,
@@ -318,8 +318,7 @@ impl ConditionReader<'_> {
         match expr {
             Expr::FnCall(call, _) => {
                 let name = call.name.as_str();
-                let is_compared =
-                    call.op_token.is_some() && ComparisonOperator::from_symbol(name).is_some();
+                let is_compared = call.op_token.is_some() && Comparison::from_sign(name).is_some();
                 let is_asked = call.args.len() == 1 && TOTAL.contains(&name);
                 let fields = call
                     .args
@@ -356,14 +355,16 @@ fn ask_empty(operand: Operand, place: Position) -> Option<RuleCondition> {
 
 /// How two operands compare.
 fn compare_operands(
-    comparison: ComparisonOperator,
+    comparison: Comparison,
     left: Operand,
     right: Operand,
     place: Position,
 ) -> Option<RuleCondition> {
     let question = match (left, right) {
         (Operand::Constant(left), Operand::Constant(right)) => {
-            return Some(RuleCondition::Constant(comparison.holds(&left, &right)));
+            return Some(RuleCondition::Constant(values_compare(
+                comparison, &left, &right,
+            )));
         }
         // Two constants were decided above, so the sides are exchanged at most once.
         (constant @ Operand::Constant(_), other) => {
@@ -374,8 +375,8 @@ fn compare_operands(
         }
         (Operand::Condition(condition), Operand::Constant(FieldValue::Bool(wanted))) => {
             let equal = match comparison {
-                ComparisonOperator::Equal => wanted,
-                ComparisonOperator::NotEqual => !wanted,
+                Comparison::Equal => wanted,
+                Comparison::NotEqual => !wanted,
                 _ => return None,
             };
             return Some(if equal {
@@ -410,8 +411,8 @@ fn compare_operands(
                 place,
             );
             return match comparison {
-                ComparisonOperator::Equal => Some(equal),
-                ComparisonOperator::NotEqual => Some(equal.negate()),
+                Comparison::Equal => Some(equal),
+                Comparison::NotEqual => Some(equal.negate()),
                 _ => None,
             };
         }
@@ -422,17 +423,13 @@ fn compare_operands(
 
 /// How `field ?? other` compares: the field where it has a value, else the other operand.
 fn compare_coalesced(
-    comparison: ComparisonOperator,
+    comparison: Comparison,
     field: FieldAccess,
     other: Operand,
     right: Operand,
     place: Position,
 ) -> Option<RuleCondition> {
-    let is_there = FieldQuestion::Compare(
-        ComparisonOperator::NotEqual,
-        field.clone(),
-        FieldValue::Null,
-    );
+    let is_there = FieldQuestion::Compare(Comparison::NotEqual, field.clone(), FieldValue::Null);
     let first = compare_operands(comparison, Operand::Field(field), right.clone(), place)?;
     let second = compare_operands(comparison, other, right, place)?;
     Some(RuleCondition::Choice(Box::new([

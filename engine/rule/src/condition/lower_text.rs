@@ -6,17 +6,14 @@
 //! limits) is in `script` unless the script gives the same answer for it.
 
 use larum_event::FieldValue;
+use larum_event::value::{CaseSensitivity, Comparison, Number};
 
-use super::compare::ComparisonOperator;
 use super::field_access::FieldAccess;
-use super::lowering::{
-    BuildResult, ConditionLowering, negate_if, text_test, to_number, to_value_comparison,
-};
+use super::lowering::{BuildResult, ConditionLowering, negate_if, split_negation, text_test};
 use super::question::RecasedTest;
 use crate::text::TextOperator;
 use larum_predicate::{
-    self, BoolExpression, CaseSensitivity, FieldTest, LetterCase, SlotId, TextAnchor, TypedTest,
-    ValueShape,
+    BoolExpression, FieldTest, LetterCase, SlotId, TextAnchor, TypedTest, ValueShape,
 };
 
 /// What a length is asked of.
@@ -65,7 +62,7 @@ impl ConditionLowering<'_> {
         let is_list = self.add_shape_test(slot, ValueShape::Nested)?;
         let has_value = self.add_test(other, FieldTest::HasValue)?;
         script.push(BoolExpression::All(vec![is_list, has_value.negate()]));
-        let equal = TypedTest::Compare(larum_predicate::ValueComparison::Equal, other);
+        let equal = TypedTest::Compare(Comparison::Equal, other);
         let is_element = self.add_test(elements, FieldTest::Typed(equal))?;
         Ok(BoolExpression::Any(vec![in_text, is_element]))
     }
@@ -79,7 +76,7 @@ impl ConditionLowering<'_> {
     ) -> BuildResult<BoolExpression> {
         match self.element_slot(TextOperator::Contains, field, script)? {
             None => Ok(BoolExpression::Never),
-            Some(elements) => self.lower_comparison(ComparisonOperator::Equal, elements, value),
+            Some(elements) => self.lower_comparison(Comparison::Equal, elements, value),
         }
     }
 
@@ -105,16 +102,16 @@ impl ConditionLowering<'_> {
     /// How long a text is, in characters.
     pub(super) fn lower_length(
         &mut self,
-        comparison: ComparisonOperator,
+        comparison: Comparison,
         bound: &FieldValue<'static>,
         subject: LengthSubject<'_>,
         script: &mut Vec<BoolExpression>,
     ) -> BuildResult<BoolExpression> {
         let LengthSubject { slot, member } = subject;
-        let (among, is_opposite) = to_value_comparison(comparison);
+        let (among, is_opposite) = split_negation(comparison);
         // A text beyond all limits never reaches a script as a text, so it has no length.
         script.push(self.add_shape_test(slot, ValueShape::Large)?);
-        let of_text = match to_number(bound) {
+        let of_text = match Number::from_value(bound) {
             Some(number) => {
                 self.add_test(slot, FieldTest::Typed(TypedTest::Length(among, number)))?
             }
@@ -127,11 +124,7 @@ impl ConditionLowering<'_> {
                 let place = self.field_slot(member);
                 script.push(self.add_shape_test(place, ValueShape::Dotted)?);
                 script.push(self.lacks_member(slot, member)?);
-                let plain = match among {
-                    larum_predicate::ValueComparison::Equal => ComparisonOperator::Equal,
-                    _ => comparison,
-                };
-                any.push(self.lower_comparison(plain, place, bound)?);
+                any.push(self.lower_comparison(among, place, bound)?);
             }
         }
         let holds = BoolExpression::Any(any);

@@ -7,12 +7,12 @@
 //! lists, texts beyond all limits), `script` holds, so the answer is always the script's.
 
 use larum_event::FieldValue;
+use larum_event::value::{CaseSensitivity, Comparison, Number};
 use larum_predicate::{
-    BoolExpression, BuildError, CaseSensitivity, ExactNumber, FieldTest, PredicateSetBuilder,
-    SlotId, TextAnchor, TypedTest, ValueComparison, ValueShape,
+    BoolExpression, BuildError, FieldTest, PredicateSetBuilder, SlotId, TextAnchor, TypedTest,
+    ValueShape,
 };
 
-use super::compare::ComparisonOperator;
 use super::field_access::FieldAccess;
 use super::lower_text::LengthSubject;
 use super::question::FieldQuestion;
@@ -75,26 +75,12 @@ pub(super) fn negate_if(is_opposite: bool, expression: BoolExpression) -> BoolEx
     }
 }
 
-/// The same comparison among predicates, and whether its opposite is meant.
-pub(super) fn to_value_comparison(
-    comparison: ComparisonOperator,
-) -> (larum_predicate::ValueComparison, bool) {
+/// The comparison that predicates ask, and whether its opposite is meant: `!=` is also true of a
+/// field that is missing.
+pub(super) fn split_negation(comparison: Comparison) -> (Comparison, bool) {
     match comparison {
-        ComparisonOperator::Equal => (ValueComparison::Equal, false),
-        ComparisonOperator::NotEqual => (ValueComparison::Equal, true),
-        ComparisonOperator::Less => (ValueComparison::Less, false),
-        ComparisonOperator::LessOrEqual => (ValueComparison::AtMost, false),
-        ComparisonOperator::Greater => (ValueComparison::Greater, false),
-        ComparisonOperator::GreaterOrEqual => (ValueComparison::AtLeast, false),
-    }
-}
-
-/// A number of a rule; `None` for what is not a number.
-pub(super) fn to_number(value: &FieldValue<'_>) -> Option<ExactNumber> {
-    match value {
-        FieldValue::Int(whole) => Some(ExactNumber::Whole((*whole).into())),
-        FieldValue::Float(float) if !float.is_nan() => Some(ExactNumber::Float(float.to_bits())),
-        _ => None,
+        Comparison::NotEqual => (Comparison::Equal, true),
+        other => (other, false),
     }
 }
 
@@ -268,7 +254,7 @@ impl ConditionLowering<'_> {
     ) -> BuildResult<BoolExpression> {
         let mut any = Vec::with_capacity(list.len());
         for value in list {
-            any.push(self.lower_comparison(ComparisonOperator::Equal, slot, value)?);
+            any.push(self.lower_comparison(Comparison::Equal, slot, value)?);
         }
         Ok(BoolExpression::Any(any))
     }
@@ -295,14 +281,14 @@ impl ConditionLowering<'_> {
     /// have no order.
     pub(super) fn lower_comparison(
         &mut self,
-        comparison: ComparisonOperator,
+        comparison: Comparison,
         slot: SlotId,
         value: &FieldValue<'static>,
     ) -> BuildResult<BoolExpression> {
-        let (among, is_opposite) = to_value_comparison(comparison);
+        let (among, is_opposite) = split_negation(comparison);
         // `()` equals a missing field and null, and has no order.
         let holds = match value {
-            FieldValue::Null if among == ValueComparison::Equal => {
+            FieldValue::Null if among == Comparison::Equal => {
                 negate_expression(self.add_shape_test(slot, ValueShape::NonNull)?)
             }
             FieldValue::Null | FieldValue::Array(_) | FieldValue::Object(_) => {
@@ -317,11 +303,11 @@ impl ConditionLowering<'_> {
                 }
                 BoolExpression::Any(any)
             }
-            FieldValue::Int(_) | FieldValue::Float(_) => match to_number(value) {
+            FieldValue::Int(_) | FieldValue::Float(_) => match Number::from_value(value) {
                 Some(number) => self.add_test(slot, FieldTest::Number(among, number))?,
                 None => BoolExpression::Never,
             },
-            FieldValue::Str(wanted) if among == larum_predicate::ValueComparison::Equal => {
+            FieldValue::Str(wanted) if among == Comparison::Equal => {
                 self.add_whole_text_test(slot, wanted)?
             }
             FieldValue::Str(wanted) => {
@@ -335,7 +321,7 @@ impl ConditionLowering<'_> {
     /// A comparison of two fields; two that are missing or null are equal.
     fn lower_field_comparison(
         &mut self,
-        comparison: ComparisonOperator,
+        comparison: Comparison,
         slot: SlotId,
         other: &FieldAccess,
         script: &mut Vec<BoolExpression>,
@@ -347,9 +333,9 @@ impl ConditionLowering<'_> {
             self.add_shape_test(other, ValueShape::Nested)?,
         ];
         script.push(BoolExpression::All(both.into()));
-        let (among, is_opposite) = to_value_comparison(comparison);
+        let (among, is_opposite) = split_negation(comparison);
         let compared = self.add_test(slot, FieldTest::Typed(TypedTest::Compare(among, other)))?;
-        if among != ValueComparison::Equal {
+        if among != Comparison::Equal {
             return Ok(compared);
         }
         let neither = [
@@ -362,12 +348,8 @@ impl ConditionLowering<'_> {
 
     /// Whether a value is a whole number from `first` to `last`.
     fn lower_range(&mut self, slot: SlotId, first: i64, last: i64) -> BuildResult<BoolExpression> {
-        let (first, last) = (
-            ExactNumber::Whole(first.into()),
-            ExactNumber::Whole(last.into()),
-        );
-        let at_least = FieldTest::Number(ValueComparison::AtLeast, first);
-        let at_most = FieldTest::Number(ValueComparison::AtMost, last);
+        let at_least = FieldTest::Number(Comparison::AtLeast, Number::Whole(first.into()));
+        let at_most = FieldTest::Number(Comparison::AtMost, Number::Whole(last.into()));
         Ok(BoolExpression::All(vec![
             self.add_test(slot, at_least)?,
             self.add_test(slot, at_most)?,

@@ -6,10 +6,10 @@
 //! operand says so (`by_members`, `owners`), and the script is asked.
 
 use larum_event::FieldValue;
+use larum_event::value::Comparison;
 use larum_predicate::LetterCase;
 use rhai::{Expr, FnCallExpr, Position};
 
-use super::ComparisonOperator;
 use super::field_access::{FieldAccess, PropertyOwner};
 use super::question::RuleCondition;
 use super::reader::{ConditionReader, ask_truth};
@@ -58,7 +58,7 @@ impl ConditionReader<'_> {
         if !call.namespace.is_empty() {
             return None;
         }
-        let gives_truth = call.name == "!" || ComparisonOperator::from_symbol(&call.name).is_some();
+        let gives_truth = call.name == "!" || Comparison::from_sign(&call.name).is_some();
         if call.op_token.is_some() {
             let truth = gives_truth.then(|| self.read_expression(expr, false))?;
             return Some(Operand::Condition(Box::new(truth)));

@@ -236,7 +236,7 @@ fn combine_script_needs(
             continue;
         }
         let mut all: Vec<BoolExpression> = links.iter().take(at).map(&passes).collect();
-        // What stands behind it decides as well, as far as nothing on the way can fail.
+        // What comes behind it decides as well, as far as nothing on the way can fail.
         if link.is_total {
             let behind = links.iter().skip(at + 1);
             let unseen = behind.take_while(|link| link.is_total || !link.has_script);

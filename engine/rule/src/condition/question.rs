@@ -8,10 +8,10 @@
 use std::fmt;
 
 use larum_event::FieldValue;
+use larum_event::value::Comparison;
 use larum_predicate::LetterCase;
 use rhai::Position;
 
-use super::compare::ComparisonOperator;
 use super::field_access::FieldAccess;
 use crate::text::TextOperator;
 
@@ -51,9 +51,9 @@ pub(crate) struct PlacedQuestion {
 #[derive(Debug, Clone)]
 pub(crate) enum FieldQuestion {
     /// A field and a value compare so.
-    Compare(ComparisonOperator, FieldAccess, FieldValue<'static>),
+    Compare(Comparison, FieldAccess, FieldValue<'static>),
     /// Two fields compare so.
-    CompareFields(ComparisonOperator, FieldAccess, FieldAccess),
+    CompareFields(Comparison, FieldAccess, FieldAccess),
     /// A field equals one of a list.
     OneOf(FieldAccess, Vec<FieldValue<'static>>),
     /// A field is a whole number from the first to the last.
@@ -75,7 +75,7 @@ pub(crate) enum FieldQuestion {
     /// The length of a text compares so; `member` is the member `len` of an object, unless
     /// it is a call.
     Length {
-        comparison: ComparisonOperator,
+        comparison: Comparison,
         field: FieldAccess,
         member: Option<FieldAccess>,
         bound: FieldValue<'static>,
@@ -236,10 +236,10 @@ impl fmt::Display for FieldQuestion {
         write!(f, "event.{}", self.field().name())?;
         match self {
             Self::Compare(comparison, _, value) => {
-                write!(f, " {} {}", comparison.as_str(), ValueDisplay(value))
+                write!(f, " {} {}", comparison.sign(), ValueDisplay(value))
             }
             Self::CompareFields(comparison, _, other) => {
-                write!(f, " {} event.{}", comparison.as_str(), other.name())
+                write!(f, " {} event.{}", comparison.sign(), other.name())
             }
             Self::OneOf(_, list) => {
                 let list: Vec<String> = list
@@ -265,7 +265,7 @@ impl fmt::Display for FieldQuestion {
                 ..
             } => {
                 let call = if member.is_some() { ".len" } else { ".len()" };
-                write!(f, "{call} {} {}", comparison.as_str(), ValueDisplay(bound))
+                write!(f, "{call} {} {}", comparison.sign(), ValueDisplay(bound))
             }
             Self::Recased {
                 letters,

@@ -4,9 +4,9 @@
 //! `calls`, operands in `operand`.
 //! Invariant: what is not known exactly is left to the script, part by part; nothing is guessed.
 
+use larum_event::value::Comparison;
 use rhai::{Expr, FnCallExpr, Position, Stmt};
 
-use super::ComparisonOperator;
 use super::question::{FieldQuestion, PlacedQuestion, RuleCondition};
 use super::scope::{NameBinding, NameScope, Operand};
 use super::statements::BodyUse;
@@ -125,7 +125,7 @@ pub(super) fn expression_start(expr: &Expr) -> Position {
     }
 }
 
-/// Where a call begins that stands at `place`.
+/// Where the call at `place` begins.
 pub(super) fn call_start(call: &FnCallExpr, place: Position) -> Position {
     match call.args.first() {
         Some(first) if call.op_token.is_some() && call.args.len() > 1 => expression_start(first),
@@ -138,7 +138,7 @@ fn gives_truth(expr: &Expr) -> bool {
     let Expr::FnCall(call, _) = expr else {
         return false;
     };
-    call.op_token.is_some() && ComparisonOperator::from_symbol(&call.name).is_some()
+    call.op_token.is_some() && Comparison::from_sign(&call.name).is_some()
 }
 
 /// An operand asked whether it is true.
@@ -161,11 +161,8 @@ pub(super) fn ask_truth(
         Operand::Condition(condition) => Some(*condition),
         Operand::Coalesce(field, other) => {
             // `a ?? b` asks for `a` only where it is there; null counts as missing, as in scripts.
-            let is_there = FieldQuestion::Compare(
-                ComparisonOperator::NotEqual,
-                field.clone(),
-                FieldValue::Null,
-            );
+            let is_there =
+                FieldQuestion::Compare(Comparison::NotEqual, field.clone(), FieldValue::Null);
             Some(RuleCondition::Choice(Box::new([
                 ask_question(is_there, place),
                 ask_truth(Operand::Field(field), is_lenient, place)?,

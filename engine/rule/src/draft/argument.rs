@@ -101,7 +101,7 @@ pub(super) fn explain_bad_pattern(text: &str, error: &InvalidPattern) -> RulePro
         ),
         InvalidPattern::HashNotLast { pattern } => (
             format!("pattern {pattern:?} has '#' before its end"),
-            "`#` stands only at the end; `+` is one segment",
+            "`#` may only be the last segment; `+` is one segment",
         ),
         InvalidPattern::PartialWildcard { .. } => (
             error.to_string(),

@@ -1,6 +1,7 @@
 //! Comparisons as arguments: `5`, `">= 3 && <= 10"`.
 
-use larum_event::{Amount, Bound, Bounds, WindowComparison, limits};
+use larum_event::value::Comparison;
+use larum_event::{Amount, Bound, Bounds, limits};
 use rhai::Dynamic;
 
 use super::argument::{describe_argument, suggest_number};
@@ -94,12 +95,12 @@ pub(super) fn read_count(value: &Dynamic) -> Result<Bounds, RuleProblem> {
 pub(super) fn check_countable(name: &str, bounds: &Bounds) -> Result<(), RuleProblem> {
     let one = Amount::from_int(1);
     let can_hold = |bound: &Bound| match bound.comparison {
-        WindowComparison::Less => bound.value > one,
-        WindowComparison::AtMost => bound.value >= one,
-        WindowComparison::Equal => {
+        Comparison::Less => bound.value > one,
+        Comparison::AtMost => bound.value >= one,
+        Comparison::Equal => {
             bound.value >= one && bound.value.billionths() % Amount::from_int(1).billionths() == 0
         }
-        WindowComparison::NotEqual | WindowComparison::AtLeast | WindowComparison::Greater => true,
+        Comparison::NotEqual | Comparison::AtLeast | Comparison::Greater => true,
     };
     if bounds.as_slice().iter().all(can_hold) {
         return Ok(());

@@ -28,7 +28,7 @@ impl RuleFinisher<'_> {
                 ))
             } else {
                 let within = step.within.as_ref();
-                within.map(|setting| (setting.place, "in any order no step stands before another"))
+                within.map(|setting| (setting.place, "in any order no step comes before another"))
             };
             if let Some((place, problem)) = problem {
                 let problem = RuleProblem::new("bad-step", problem).about_step(&step.name);
@@ -126,7 +126,7 @@ impl RuleFinisher<'_> {
             return;
         }
         for (index, step) in steps.iter().enumerate() {
-            // Nothing that must come stands before it, so it has no event to count its time from.
+            // No step before it must come, so it has no event to count its time from.
             let is_first = !steps.iter().take(index).any(|step| occurs(&step));
             let found = match (step.is_absent, is_first, &step.within) {
                 (true, true, None) => Some((

@@ -130,9 +130,9 @@ impl RuleFinisher<'_> {
         if let Some(steps) = &window.steps
             && !matches!(asked, Some(WindowConditionDraft::Unordered(_)))
         {
-            let problem =
+            let message =
                 "`.steps(..)` is about steps in any order, and there is no `.unordered(..)`";
-            let problem = RuleProblem::new("steps-without-unordered", problem);
+            let problem = RuleProblem::new("steps-without-unordered", message);
             let help = "in a `.sequence(..)` a step that may be left out is `.optional()`";
             self.report_problem(draft, steps.place, problem.with_help(help));
         }

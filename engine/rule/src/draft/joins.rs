@@ -105,7 +105,7 @@ fn find_earlier_step(
         None => {
             let help = did_you_mean(name, names.iter().copied()).unwrap_or_else(|| {
                 match names.as_slice() {
-                    [] => "no step stands before this one".to_owned(),
+                    [] => "no step comes before this one".to_owned(),
                     names => format!("`seen` has {}", names.join(", ")),
                 }
             });

@@ -100,7 +100,7 @@ impl WindowDraft {
         given: &[Dynamic],
     ) -> Result<(), RuleProblem> {
         let is_distinct = measure == WindowMeasure::Distinct;
-        // A percentile stands between the two, so the bounds are the last.
+        // A percentile comes between the two, so the bounds are the last.
         let last = argument_at(given, given.len().saturating_sub(1))?;
         let fields = read_field_paths(argument_at(given, 0)?);
         let asked = fields.and_then(|fields| {

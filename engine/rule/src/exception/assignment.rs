@@ -160,8 +160,8 @@ fn find_rules(
 ) -> Option<Vec<usize>> {
     let problem = |text: String| RuleProblem::new("bad-exception", text);
     if beside.is_empty() {
-        let help = "exceptions stand in the folder of the rule that they are about";
-        let text = "no rule stands beside this file".to_owned();
+        let help = "exceptions are in the folder of the rule that they are about";
+        let text = "there is no rule beside this file".to_owned();
         report(one.place, problem(text).with_help(help));
         return None;
     }
@@ -180,14 +180,14 @@ fn find_rules(
     for wanted in &one.rules {
         let found = beside
             .iter()
-            .position(|rule| rule.id.as_str() == &*wanted.value);
+            .position(|rule| rule.id.as_str() == &*wanted.id);
         match found {
             Some(number) if numbers.contains(&number) => {}
             Some(number) => numbers.push(number),
             None => {
                 let ids = beside.iter().map(|rule| rule.id.as_str());
-                let text = format!("no rule beside this file is called {:?}", &*wanted.value);
-                let near = did_you_mean(&wanted.value, ids);
+                let text = format!("no rule beside this file is called {:?}", &*wanted.id);
+                let near = did_you_mean(&wanted.id, ids);
                 report(wanted.place, problem(text).with_optional_help(near));
             }
         }

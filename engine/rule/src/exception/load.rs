@@ -7,16 +7,16 @@
 
 use std::sync::Arc;
 
+use larum_event::toml_file::{TomlFile, TomlTable, TomlText, TomlValue};
 use larum_event::{InvalidTimestamp, RuleFile, Timestamp};
-use larum_predicate::{CidrNetwork, Diagnostic};
+use larum_predicate::Diagnostic;
 use rhai::Position;
-use toml::Spanned;
 use toml::de::DeValue;
 
 use super::test::{ExceptionQuestion, ExceptionTest};
 use crate::script::RuleLiteral;
-use crate::side_file::{SideFile, SideFileValue, TomlSection, describe_toml_value};
-use crate::text::TextOperator;
+use crate::side_file::{into_diagnostics, open_side_file, script_position};
+use crate::text::{TextOperator, parse_network};
 use crate::view::FieldRef;
 
 const EXCEPT: &str = "[[except]]";
@@ -33,7 +33,7 @@ const DAY_NANOS: i64 = 24 * 60 * 60 * 1_000_000_000;
 #[derive(Debug)]
 pub(crate) struct ExceptionDraft {
     /// The rules that it names, if any.
-    pub(super) rules: Vec<SideFileValue<Arc<str>>>,
+    pub(super) rules: Vec<RuleMention>,
     /// Each with the places of its field and of its question.
     pub(super) tests: Vec<(Position, Position, ExceptionTest)>,
     pub(super) reason: Arc<str>,
@@ -42,63 +42,64 @@ pub(crate) struct ExceptionDraft {
     pub(super) place: Position,
 }
 
+/// The id of a rule, and where the file names it.
+#[derive(Debug)]
+pub(super) struct RuleMention {
+    pub(super) id: Arc<str>,
+    pub(super) place: Position,
+}
+
 /// The exceptions of a file; what is wrong with it is added to `problems`.
 pub(crate) fn read_exceptions(
     file: &RuleFile,
     problems: &mut Vec<Diagnostic>,
 ) -> Vec<ExceptionDraft> {
-    let first = problems.len();
-    let mut beside = SideFile::new(file, "bad-exception", problems);
-    let Some(document) = beside.parse_document() else {
-        return Vec::new();
-    };
-    let top = TomlSection::of_document(&document);
-    beside.check_keys(top, &["except"]);
-    let sections = beside.read_sections(top, "except", EXCEPT);
-    let found = sections
-        .into_iter()
-        .filter_map(|section| read_exception(&mut beside, section))
-        .collect();
-    if let Some(problems) = problems.get_mut(first..) {
-        problems.sort_by_key(|problem| (problem.line, problem.column));
+    let mut toml = open_side_file(file, "bad-exception");
+    let mut found = Vec::new();
+    if let Some(document) = toml.parse_document() {
+        let top = TomlTable::from_document(&document);
+        top.check_keys(&["except"], &mut toml);
+        for section in top.get_tables("except", EXCEPT, &mut toml) {
+            found.extend(read_exception(&section, &mut toml));
+        }
     }
+    problems.extend(into_diagnostics(toml, file));
     found
 }
 
-fn read_exception(beside: &mut SideFile<'_>, section: TomlSection<'_>) -> Option<ExceptionDraft> {
-    let mut known = question_keys();
-    known.splice(0..0, ["field"]);
+fn read_exception(section: &TomlTable<'_>, toml: &mut TomlFile<'_>) -> Option<ExceptionDraft> {
+    let mut known = test_keys();
     known.extend(["and", "rule", "reason", "owner", "expires"]);
     // Every part is read before any `?`: one mistake must not hide the others.
-    beside.check_keys(section, &known);
-    let rules = beside.read_texts(section, "rule");
-    let mut tests = vec![read_test(beside, section)];
-    for value in beside.read_values(section, "and") {
-        if let Some(more) = beside.read_section(AND, value) {
-            let mut known = question_keys();
-            known.splice(0..0, ["field"]);
-            beside.check_keys(more, &known);
-            tests.push(read_test(beside, more));
+    section.check_keys(&known, toml);
+    let mut rules = Vec::new();
+    for value in section.get_values("rule", toml) {
+        if let Some(rule) = toml.read_string("rule", value) {
+            rules.push(RuleMention {
+                id: Arc::from(rule.value),
+                place: script_position(toml, rule.at),
+            });
+        }
+    }
+    let mut tests = vec![read_test(section, toml)];
+    for value in section.get_values("and", toml) {
+        if let Some(more) = toml.read_table(AND, value) {
+            more.check_keys(&test_keys(), toml);
+            tests.push(read_test(&more, toml));
         }
     }
     let help = "say why, for the reader who meets it in a year: `reason = \"..\"`";
-    let reason = beside.required_text(section, "reason", help);
+    let reason = section.require_string("reason", help, toml);
     let help = "say whom to ask: `owner = \"ada@example.org\"`";
-    let owner = beside.required_text(section, "owner", help);
-    let expires = read_expiry(beside, section);
+    let owner = section.require_string("owner", help, toml);
+    let expires = read_expiry(section, toml);
     Some(ExceptionDraft {
-        rules: rules
-            .into_iter()
-            .map(|rule| SideFileValue {
-                value: Arc::from(rule.value),
-                place: rule.place,
-            })
-            .collect(),
+        rules,
         tests: tests.into_iter().collect::<Option<_>>()?,
         reason: Arc::from(reason?.value),
         owner: Arc::from(owner?.value),
         expires: expires?,
-        place: section.place,
+        place: script_position(toml, section.at),
     })
 }
 
@@ -108,12 +109,17 @@ fn question_keys() -> Vec<&'static str> {
     [VALUE, CIDR].into_iter().chain(texts).collect()
 }
 
+/// All keys of a test.
+fn test_keys() -> Vec<&'static str> {
+    ["field"].into_iter().chain(question_keys()).collect()
+}
+
 fn read_test(
-    beside: &mut SideFile<'_>,
-    section: TomlSection<'_>,
+    section: &TomlTable<'_>,
+    toml: &mut TomlFile<'_>,
 ) -> Option<(Position, Position, ExceptionTest)> {
     let help = "name it as rules do: `field = \"data.host\"`";
-    let field = beside.required_text(section, "field", help);
+    let field = section.require_string("field", help, toml);
     let asked: Vec<&str> = question_keys()
         .into_iter()
         .filter(|key| section.get(key).is_some())
@@ -123,53 +129,53 @@ fn read_test(
         [] => {
             let problem = format!("{} asks nothing of its field", section.name);
             let help = "say which events it is about: `value = \"..\"`, `ends_with = \"..\"`, `cidr = \"..\"`";
-            beside.report_with_help(section.place, problem, help);
+            toml.report_with_help(section.at, problem, help);
             return None;
         }
         [one, other, ..] => {
             let problem = format!("{} has both `{one}` and `{other}`", section.name);
             let help =
                 "ask one thing at a time; for more: `and = [{ field = \"..\", value = \"..\" }]`";
-            beside.report_with_help(section.place, problem, help);
+            toml.report_with_help(section.at, problem, help);
             return None;
         }
     };
-    let place = section.get(key).map(|value| beside.place_of_value(value))?;
     // The field last, though it is read first: a wrong question is reported beside a wrong field.
-    let question = read_question(beside, section, key)?;
+    let question = read_question(section, key, toml)?;
     let field = field?;
     let test = ExceptionTest {
         field: Arc::from(field.value),
         place: FieldRef::parse(field.value).ok(),
         question,
     };
-    Some((field.place, place, test))
+    let asked_at = script_position(toml, section.place_of(key));
+    Some((script_position(toml, field.at), asked_at, test))
 }
 
 fn read_question(
-    beside: &mut SideFile<'_>,
-    section: TomlSection<'_>,
+    section: &TomlTable<'_>,
     key: &str,
+    toml: &mut TomlFile<'_>,
 ) -> Option<ExceptionQuestion> {
-    let values = beside.read_values(section, key);
+    let values = section.get_values(key, toml);
     if values.is_empty() {
         return None;
     }
     if key == VALUE {
-        let wanted = values.into_iter().map(|value| read_literal(beside, value));
+        let wanted = values.into_iter().map(|value| read_literal(value, toml));
         return wanted.collect::<Option<_>>().map(ExceptionQuestion::Is);
     }
     let texts = values
         .into_iter()
-        .map(|value| beside.read_text(key, value))
-        .collect::<Option<Vec<SideFileValue<&str>>>>()?;
+        .map(|value| toml.read_string(key, value))
+        .collect::<Option<Vec<TomlText<'_>>>>()?;
     if key == CIDR {
         let networks = texts.into_iter().map(|text| {
-            let network = CidrNetwork::parse(text.value);
+            let network = parse_network(text.value);
             match network {
                 Ok(network) => Some((Arc::from(text.value), network)),
                 Err(reason) => {
-                    beside.report_problem(text.place, reason);
+                    toml.report(text.at, reason);
                     None
                 }
             }
@@ -181,22 +187,22 @@ fn read_question(
     // Every text contains the empty one, so such an exception would silence the rule.
     if let Some(empty) = texts.iter().find(|text| text.value.is_empty()) {
         let problem = format!("an empty `{key}` would except every text");
-        beside.report_problem(empty.place, problem);
+        toml.report(empty.at, problem);
         return None;
     }
     let texts = texts.iter().map(|text| Arc::from(text.value)).collect();
     TextOperator::from_name(key).map(|test| ExceptionQuestion::Has(test, texts))
 }
 
-fn read_literal(beside: &mut SideFile<'_>, value: &Spanned<DeValue<'_>>) -> Option<RuleLiteral> {
-    let place = beside.place_of_value(value);
+fn read_literal(value: &TomlValue<'_>, toml: &mut TomlFile<'_>) -> Option<RuleLiteral> {
+    let at = value.span().start;
     match value.get_ref() {
         DeValue::String(text) => Some(RuleLiteral::Str(text.as_ref().into())),
         DeValue::Boolean(value) => Some(RuleLiteral::Bool(*value)),
         DeValue::Integer(number) => {
             let number = i64::from_str_radix(number.as_str(), number.radix()).ok();
             if number.is_none() {
-                beside.report_problem(place, "the number is larger than any that events hold");
+                toml.report(at, "the number is larger than any that events hold");
             }
             number.map(RuleLiteral::Int)
         }
@@ -204,43 +210,39 @@ fn read_literal(beside: &mut SideFile<'_>, value: &Spanned<DeValue<'_>>) -> Opti
             let text = number.as_str();
             let number = text.parse().ok().filter(|number: &f64| number.is_finite());
             if number.is_none() {
-                beside.report_problem(place, format!("no event holds the number {text}"));
+                toml.report(at, format!("no event holds the number {text}"));
             }
             number.map(RuleLiteral::Float)
         }
-        other => {
-            let found = describe_toml_value(other);
-            beside.report_problem(
-                place,
-                format!("`value` is a text, a number or a truth, not {found}"),
-            );
+        DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
+            toml.report_wrong_type("`value`", value, "a text, a number or a truth");
             None
         }
     }
 }
 
 /// When it ends; `Some(None)` if it never does.
-fn read_expiry(beside: &mut SideFile<'_>, section: TomlSection<'_>) -> Option<Option<Timestamp>> {
+fn read_expiry(section: &TomlTable<'_>, toml: &mut TomlFile<'_>) -> Option<Option<Timestamp>> {
     const HELP: &str = "its last day, in UTC: `expires = 2027-06-30`; or `expires = \"never\"`";
     let Some(value) = section.get("expires") else {
         let problem = format!("{} does not say when it `expires`", section.name);
-        beside.report_with_help(section.place, problem, HELP);
+        toml.report_with_help(section.at, problem, HELP);
         return None;
     };
-    let place = beside.place_of_value(value);
+    let at = value.span().start;
     let text = match value.get_ref() {
         DeValue::Datetime(date) => date.to_string(),
         DeValue::String(text) if text == NEVER => return Some(None),
         DeValue::String(text) => text.to_string(),
-        other => {
-            let problem = format!("`expires` is a date, not {}", describe_toml_value(other));
-            beside.report_with_help(place, problem, HELP);
+        _ => {
+            let problem = toml.wrong_type_message("`expires`", value, "a date");
+            toml.report_with_help(at, problem, HELP);
             return None;
         }
     };
     let end = parse_end(&text);
     if end.is_none() {
-        beside.report_with_help(place, format!("{text:?} is not a date"), HELP);
+        toml.report_with_help(at, format!("{text:?} is not a date"), HELP);
     }
     end.map(Some)
 }

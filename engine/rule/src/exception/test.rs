@@ -7,13 +7,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use larum_event::value::{CaseSensitivity, Comparison, Network};
 use larum_event::{Event, FieldValue};
-use larum_predicate::{
-    BoolExpression, BuildError, CaseSensitivity, CidrNetwork, FieldTest, PredicateSetBuilder,
-    TextAnchor,
-};
+use larum_predicate::{BoolExpression, BuildError, FieldTest, PredicateSetBuilder, TextAnchor};
 
-use crate::condition::ComparisonOperator;
+use crate::condition::values_compare;
 use crate::script::RuleLiteral;
 use crate::text::{TextOperator, TextSearch};
 use crate::view::FieldRef;
@@ -35,7 +33,7 @@ pub(super) enum ExceptionQuestion {
     /// Whether its text contains, begins or ends with one of these.
     Has(TextOperator, Vec<Arc<str>>),
     /// Whether it is an address in one of these.
-    Inside(Vec<(Arc<str>, CidrNetwork)>),
+    Inside(Vec<(Arc<str>, Network)>),
 }
 
 impl ExceptionTest {
@@ -80,7 +78,7 @@ impl ExceptionQuestion {
             Self::Is(wanted) => wanted
                 .iter()
                 .filter_map(RuleLiteral::to_value)
-                .any(|wanted| ComparisonOperator::Equal.holds(&wanted, value)),
+                .any(|wanted| values_compare(Comparison::Equal, &wanted, value)),
             Self::Has(test, wanted) => match value {
                 FieldValue::Str(text) => wanted
                     .iter()

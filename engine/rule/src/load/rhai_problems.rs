@@ -93,7 +93,7 @@ fn suggest_syntax_fix(text: &str, error: &ParseError) -> Option<String> {
             if is_method && follows.starts_with('(') {
                 return Some(format!("a dot is missing: `.{word}(..)`"));
             }
-            Some("end what stands before it with `;`".to_owned())
+            Some("end what comes before it with `;`".to_owned())
         }
         ParseErrorType::BadInput(_) if at.starts_with('\'') || before.ends_with('\'') => {
             Some("texts stand in double quotes: `\"..\"`".to_owned())

@@ -49,7 +49,7 @@ impl ClosurePreparer {
         let source = sources.get(rule.source)?.as_ref()?;
         let function = source.find_closure(closure)?;
         let (_, mut statements) = body_without_joins(function, closure);
-        // All of them: a variable is found by where it stands from the end.
+        // All of them: a variable is found by its place from the end.
         let parameters: Vec<ImmutableString> = function.params.iter().cloned().collect();
         let event = match takes {
             ScriptInput::Event => parameters.get(closure.captured.len()),

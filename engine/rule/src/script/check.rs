@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
 
 use larum_event::RuleFile;
-use larum_predicate::{CidrNetwork, Diagnostic};
+use larum_predicate::Diagnostic;
 use rhai::{ASTNode, Engine, Expr, Position, ScriptFuncDef};
 
 use super::chain::{ChainLink, MemberChain};
@@ -24,7 +24,7 @@ use super::visit::{
 use super::walk::{ScriptCall, as_call, visit_exprs};
 use crate::builder::MethodSignature;
 use crate::diagnostic::{RuleProblem, did_you_mean};
-use crate::text::compile_rule_regex;
+use crate::text::{compile_rule_regex, parse_network};
 
 /// Functions that rhai knows without a definition.
 const KEYWORDS: [&str; 6] = [
@@ -433,7 +433,7 @@ fn check_pattern(call: ScriptCall<'_>) -> Option<(Position, RuleProblem)> {
     };
     let (code, problem) = match call.call.name.as_str() {
         "matches" => ("bad-regex", compile_rule_regex(wanted).err()?),
-        "cidr" => ("bad-network", CidrNetwork::parse(wanted).err()?),
+        "cidr" => ("bad-network", parse_network(wanted).err()?),
         _ => return None,
     };
     Some((*place, RuleProblem::new(code, problem)))

@@ -1,6 +1,6 @@
 //! Closures as plain data, so that a rule set can be shared between threads.
 //!
-//! A closure is the name of its body in the file it stands in, and the values it captured when it
+//! A closure is the name of its body in the file that defines it, and the values it captured when it
 //! was handed to a rule: from then on they no longer change.
 
 use std::collections::BTreeMap;

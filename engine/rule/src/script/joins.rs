@@ -8,7 +8,7 @@
 
 use std::rc::Rc;
 
-use larum_event::WindowComparison;
+use larum_event::value::Comparison;
 use rhai::{ASTNode, Expr, ImmutableString, Position, ScriptFuncDef, Stmt};
 
 use super::chain::{ChainLink, ChainRoot, MemberChain};
@@ -24,7 +24,7 @@ pub(crate) struct JoinComparison {
     /// The field of the event.
     pub(crate) field: ComparedField,
     /// How it compares with the other one.
-    pub(crate) comparison: WindowComparison,
+    pub(crate) comparison: Comparison,
     /// The step that the other field is of, and where it is named.
     pub(crate) step: (String, Position),
     /// The field of an event of that step.
@@ -149,11 +149,7 @@ impl JoinSplitter<'_> {
         let own = |expr| read_path(expr, self.event);
         let (own, comparison, seen) = match (own(left), own(right)) {
             (Some(own), None) => (own, comparison, read_path(right, self.seen)),
-            (None, Some(own)) => (
-                own,
-                reverse_comparison(comparison),
-                read_path(left, self.seen),
-            ),
+            (None, Some(own)) => (own, comparison.flip(), read_path(left, self.seen)),
             (Some(_), Some(_)) | (None, None) => return Err(other()),
         };
         let seen = seen.ok_or_else(other)?;
@@ -181,34 +177,15 @@ impl JoinSplitter<'_> {
     }
 }
 
-/// The same comparison from the other side.
-fn reverse_comparison(comparison: WindowComparison) -> WindowComparison {
-    match comparison {
-        WindowComparison::Less => WindowComparison::Greater,
-        WindowComparison::AtMost => WindowComparison::AtLeast,
-        WindowComparison::AtLeast => WindowComparison::AtMost,
-        WindowComparison::Greater => WindowComparison::Less,
-        same @ (WindowComparison::Equal | WindowComparison::NotEqual) => same,
-    }
-}
-
 /// A comparison of two expressions.
-fn read_comparison(expr: &Expr) -> Option<(WindowComparison, &Expr, &Expr)> {
+fn read_comparison(expr: &Expr) -> Option<(Comparison, &Expr, &Expr)> {
     let Expr::FnCall(call, _) = expr else {
         return None;
     };
     let ([left, right], Some(_)) = (call.args.as_slice(), &call.op_token) else {
         return None;
     };
-    let signs = [
-        WindowComparison::Less,
-        WindowComparison::AtMost,
-        WindowComparison::Equal,
-        WindowComparison::NotEqual,
-        WindowComparison::AtLeast,
-        WindowComparison::Greater,
-    ];
-    let comparison = signs.into_iter().find(|one| one.sign() == call.name)?;
+    let comparison = Comparison::from_sign(&call.name)?;
     Some((comparison, left, right))
 }
 

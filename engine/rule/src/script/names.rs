@@ -49,9 +49,9 @@ pub(super) fn check_chain(
                 Some((*place, no_event_problem(rule, window.keys)))
             }
             [ChainLink::Property("value", place), ..] if !window.has_value => {
-                let problem =
+                let message =
                     format!("rule {rule}: it measures nothing, so a window has no `value`");
-                let problem = RuleProblem::new("unknown-field", problem);
+                let problem = RuleProblem::new("unknown-field", message);
                 Some((
                     *place,
                     problem.with_help("how many there are is `window.count`"),
@@ -176,7 +176,7 @@ fn check_window_chain(
     let (ChainLink::Property(name, place), rest) = links.split_first()? else {
         return None;
     };
-    // The window's own names first: what stands behind one that does not exist means nothing.
+    // The window's own names first: what follows one that does not exist means nothing.
     if !WINDOW_MEMBERS.contains(name) {
         let problem = format!("rule {rule}: a window has no member `{name}`");
         let help = did_you_mean(name, WINDOW_MEMBERS)

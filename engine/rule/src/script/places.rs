@@ -57,14 +57,14 @@ pub(crate) fn move_to_arguments(problems: &mut [Diagnostic], tree: &AST, file: &
     }
 }
 
-/// The arguments of a call: where the only one stands, and the texts in all of them.
+/// The arguments of a call: the place of the only one, and the texts in all of them.
 struct CallArguments {
     place: Position,
     texts: Vec<(String, Position)>,
 }
 
 impl CallArguments {
-    /// Where the text stands that a message names; of several the longest.
+    /// The place of the text that a message names; of several the longest.
     fn find_named_text(&self, message: &str) -> Option<Position> {
         let texts = self.texts.iter();
         let named = texts.filter(|(text, _)| {

@@ -63,7 +63,7 @@ fn pointer_name(value: &Dynamic) -> Option<String> {
     Some(pointer.fn_name().to_owned())
 }
 
-/// A closure that stands among arguments: its definition, and the variables that it captures, in
+/// A closure among arguments: its definition, and the variables that it captures, in
 /// order.
 pub(super) fn resolve_closure<'e>(
     source: &RuleSource,

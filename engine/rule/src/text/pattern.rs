@@ -1,6 +1,7 @@
 //! Searching texts, exactly or without regard to case.
 
-use larum_predicate::{CaseSensitivity, TextAnchor, compile_regex, fold};
+use larum_event::value::{CaseSensitivity, fold_case};
+use larum_predicate::{TextAnchor, compile_regex};
 
 /// A question about a text and a part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +74,7 @@ pub(crate) struct TextSearch {
 impl TextSearch {
     pub(crate) fn new(test: TextOperator, wanted: &str) -> Self {
         let wanted = if test.ignores_case() {
-            fold(wanted).into_boxed_str()
+            fold_case(wanted).into()
         } else {
             wanted.into()
         };
@@ -86,10 +87,10 @@ impl TextSearch {
             TextOperator::Contains => text.contains(wanted),
             TextOperator::StartsWith => text.starts_with(wanted),
             TextOperator::EndsWith => text.ends_with(wanted),
-            TextOperator::EqualCi => fold(text) == *wanted,
-            TextOperator::ContainsCi => fold(text).contains(wanted),
-            TextOperator::StartsWithCi => fold(text).starts_with(wanted),
-            TextOperator::EndsWithCi => fold(text).ends_with(wanted),
+            TextOperator::EqualCi => fold_case(text) == *wanted,
+            TextOperator::ContainsCi => fold_case(text).contains(wanted),
+            TextOperator::StartsWithCi => fold_case(text).starts_with(wanted),
+            TextOperator::EndsWithCi => fold_case(text).ends_with(wanted),
         }
     }
 }

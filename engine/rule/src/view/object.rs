@@ -89,7 +89,7 @@ pub(crate) fn to_dynamic(event: &Event, value: FieldValue<'_>) -> Dynamic {
     }
 }
 
-/// Where `part`, a slice of `whole`, stands in it.
+/// Where `part`, a slice of `whole`, is in it.
 fn range_in(whole: &str, part: &str) -> Option<Range<usize>> {
     let start = (part.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
     let place = start..start.checked_add(part.len())?;

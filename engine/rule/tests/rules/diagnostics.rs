@@ -5,8 +5,8 @@ use larum_rule::{DiagnosticLevel, RuleSet};
 
 use crate::fixtures::{file, load, show_problems, try_load};
 
-/// Checks that each text of a file is refused with exactly the words below it. `LARUM_BLESS=1` writes
-/// down what is said now.
+/// Checks that each text of a file is refused with exactly the words below it. `LARUM_BLESS=1`
+/// writes down what is said now.
 fn check(name: &str) {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rules/mistakes");
     let path = format!("{folder}/{name}.txt");

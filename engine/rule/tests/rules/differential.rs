@@ -347,8 +347,8 @@ fn compare(bodies: &[String], data: &[String]) -> Result<usize, TestCaseError> {
     Ok(native)
 }
 
-/// A rule whose steps ask `conditions`, every other one compared with a step before, every third one grouped
-/// elsewhere; between rules that ask the first and the last.
+/// A rule whose steps ask `conditions`, every other one compared with a step before, every third
+/// one grouped elsewhere; between rules that ask the first and the last.
 fn steps_file(conditions: &[String]) -> String {
     let mut steps = Vec::new();
     for (number, condition) in conditions.iter().enumerate() {

@@ -189,7 +189,7 @@ fn exceptions_are_for_the_rules_beside_them() {
     );
     assert!(show_problems(&wrong.unwrap_err()).contains("did you mean `auth.fail`?"));
     let alone = RuleSet::load(&[file("a/except.toml", &one), file("b/rule.rhai", RULE)]);
-    assert!(show_problems(&alone.unwrap_err()).contains("no rule stands beside this file"));
+    assert!(show_problems(&alone.unwrap_err()).contains("there is no rule beside this file"));
 }
 
 #[test]

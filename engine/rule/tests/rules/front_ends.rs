@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use larum_event::value::CaseSensitivity;
 use larum_event::{RuleFile, RuleId, Severity};
 use larum_predicate::{
-    AlertAudience, BoolExpression, CaseSensitivity, CompiledRule, FieldTest, FrontEnd,
-    FrontEndOutput, PathMap, PredicateSetBuilder, TextAnchor, ViewId,
+    AlertAudience, BoolExpression, CompiledRule, FieldTest, FrontEnd, FrontEndOutput, PathMap,
+    PredicateSetBuilder, TextAnchor, ViewId,
 };
 use larum_rule::{Diagnostic, DiagnosticLevel, EventGate, RuleLoader, RuleMatcher, RuleSet};
 

@@ -1,4 +1,5 @@
-//! Each construct that conditions are read from: decided by predicates as by the script, on both sides.
+//! Each construct that conditions are read from: decided by predicates as by the script, on both
+//! sides.
 
 use larum_rule::EventGate;
 

@@ -1,8 +1,7 @@
 //! Rules of several steps: which events satisfy which, and what is compared between them.
 
-use larum_event::{
-    Event, ScalarValue, Sequence, Span, StepOccurrence, WindowComparison, WindowSpec,
-};
+use larum_event::value::Comparison;
+use larum_event::{Event, ScalarValue, Sequence, Span, StepOccurrence, WindowSpec};
 use larum_rule::{RuleLoader, RuleMatch, RuleSet};
 
 use crate::fixtures::{event, file, load, load_interpreted, outcome, show_problems, try_load};
@@ -67,14 +66,14 @@ fn steps_say_how_often_when_and_what_is_compared() {
     };
     assert_eq!(
         joins(open),
-        [said("data.ppid", WindowComparison::Equal, 1, "data.pid")]
+        [said("data.ppid", Comparison::Equal, 1, "data.pid")]
     );
     assert_eq!(
         joins(send),
         [
             // It was written from the other side.
-            said("data.size", WindowComparison::Greater, 2, "data.size"),
-            said("data.ppid", WindowComparison::NotEqual, 1, "data.pid"),
+            said("data.size", Comparison::Greater, 2, "data.size"),
+            said("data.ppid", Comparison::NotEqual, 1, "data.pid"),
         ]
     );
 }

@@ -1,9 +1,10 @@
 //! The order of evaluation.
 //!
-//! Owns the `EvaluationCore` and lends it to one epoch at a time; while an epoch runs, what becomes durable gathers in
-//! the tail. An epoch that fails as a whole (the log is gone, a matcher died, the code of an `.alert`
-//! closure panicked) costs the core: a new one is recovered from disk, which is where all state comes
-//! from anyway.
+//! Owns the `EvaluationCore` and lends it to one epoch at a time; while an epoch runs, what becomes
+//! durable gathers in the tail. What an epoch does is the core's job. An epoch that fails as a
+//! whole (the log is gone, a matcher died, the code of an `.alert` closure panicked) costs the
+//! core: a new one is recovered from disk, which is where all state comes from anyway.
+//! Invariant: at most one epoch has the core, and nothing starts before a failed core is recovered.
 
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use crate::sequencing::{
     CoreParts, EpochError, EvaluationCore, NextStretch, RecordTail, max_records,
 };
 
-/// See the module's words.
+/// Runs one epoch after the other.
 pub struct SequencerActor {
     parts: CoreParts,
     entry: ActorEntry,
@@ -46,7 +47,7 @@ type CoreResult = Result<ReturnedCore, EpochError>;
 #[rtype(result = "()")]
 struct WakeSequencer;
 
-/// Asks to be told when the core is recovered.
+/// Asks for an answer once the core is recovered.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct AwaitRecovery {
@@ -106,6 +107,7 @@ impl SequencerActor {
                 Ok(Ok(ran)) => {
                     actor.entry.set_running();
                     actor.gauges.clear_problem("sequencer");
+                    // State before answers: who waited for the recovery may look at once.
                     actor.is_recovered = true;
                     for reply in actor.waiting.drain(..) {
                         // One that does not wait any more needs no answer.
@@ -148,6 +150,7 @@ impl SequencerActor {
         let Some(mut core) = self.core.take() else {
             return;
         };
+        // Detached units first: while the log is busy there would never be a gap for them.
         if core.has_due_unit() {
             self.lend_core(ctx, async move {
                 core.advance_detached().await?;

@@ -19,7 +19,7 @@ use tracing::error;
 use crate::messages::{CheckpointTrees, TreeEventBatch};
 use crate::trees::{LiveGraph, RefusalReporter, TreeContext};
 
-/// Links hold for what stands behind a position.
+/// Links hold for the events behind a position.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct UseLinks {
@@ -78,7 +78,7 @@ impl TreeActor {
     pub(crate) fn client(slot: ActorSlot<Self>, tree_context: &TreeContext) -> TreeClient {
         let setup = TreeClientSetup {
             readers: tree_context.readers.clone(),
-            spilled: tree_context.store_writer.spilled().clone(),
+            spilled: tree_context.store_writer.spilled_trees().clone(),
             limits: tree_context.limits,
             watchers: tree_context.watchers.clone(),
         };
@@ -130,7 +130,7 @@ impl TreeActor {
         };
         let (store_writer, me) = (self.tree_context.store_writer.clone(), ctx.address());
         drop(tokio::task::spawn_blocking(move || {
-            let generation = store_writer.spilled().generation();
+            let generation = store_writer.spilled_trees().generation();
             let flushed = store_writer.flush_queue(upto);
             then(flushed.is_ok());
             if let Err(error) = flushed
@@ -213,7 +213,7 @@ impl Handler<StoreDamage> for TreeActor {
     fn handle(&mut self, damaged: StoreDamage, ctx: &mut Self::Context) {
         let store_writer = &self.tree_context.store_writer;
         // Several may have come upon the same damage.
-        let is_made_good = damaged.generation < store_writer.spilled().generation();
+        let is_made_good = damaged.generation < store_writer.spilled_trees().generation();
         if is_made_good || store_writer.recreate_store(&damaged.error).is_err() {
             return;
         }

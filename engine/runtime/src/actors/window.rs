@@ -174,6 +174,8 @@ impl Handler<WindowBatch> for WindowActor {
             layer: batch.head.layer,
             matches: batch.items.to_vec(),
             steps: batch.head.steps,
+            // The log of an engine never ends.
+            closes_at: None,
         };
         let answer = self.run_matches(work, ctx);
         let delay = self

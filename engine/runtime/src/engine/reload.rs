@@ -339,11 +339,11 @@ fn compare_rule_sets(old: &RuleSet, new: &RuleSet) -> ReloadOutcome {
         unchanged: 0,
         warnings: new.warnings().iter().map(RuleFinding::from).collect(),
     };
-    let meanings = old
+    let mut meanings: BTreeMap<&RuleId, [u8; 32]> = old
         .rules()
         .iter()
-        .map(|rule| (&rule.id, rule.semantic_hash));
-    let mut meanings: BTreeMap<&RuleId, [u8; 32]> = meanings.collect();
+        .map(|rule| (&rule.id, rule.semantic_hash))
+        .collect();
     for rule in new.rules() {
         match meanings.remove(&rule.id) {
             None => changed.added.push(rule.id.clone()),

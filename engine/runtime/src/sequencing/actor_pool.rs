@@ -1,7 +1,9 @@
 //! The matchers and windows of one rule set, and how an epoch asks them.
 //!
-//! Owns their addresses. An epoch asks all of them at once and waits for the answers; how long it
-//! waits for windows that hang is bounded, and what did not answer is reported as failed.
+//! Owns their addresses, and the time that an epoch waits for windows. What to do about a window
+//! that failed is the core's job.
+//! Invariant: an epoch never waits longer than [`WAIT`] for windows. One that gave no answer by
+//! then is reported as failed, never skipped in silence.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -10,14 +12,13 @@ use std::sync::Arc;
 use larum_actor::{
     ActorSlot, CreditBatch, Credits, MonotonicTime, Supervision, send_batch, send_control,
 };
-use larum_event::{Detection, EvaluationPlace, Match, Span, TreeLookup, limits};
+use larum_event::{Match, Span, limits};
 use larum_log::CheckpointPart;
 use larum_pipeline::{
-    EpochItem, LateMatch, MatchOutput, SkippedRules, WatermarkStep, WindowAnswer, WindowPlan,
-    WindowShard,
+    MatchOutput, MatchStep, WatermarkStep, WindowAnswer, WindowPlan, WindowShard, WindowStep,
 };
 use larum_rule::RuleSet;
-use larum_window::{RuleWindow, ScriptFault};
+use larum_window::RuleWindow;
 use tokio::sync::oneshot;
 
 use crate::actors::{MatcherActor, MatcherSetup, WindowActor, WindowFactory, WindowSetup};
@@ -49,19 +50,37 @@ struct WindowHandle {
     layer: u8,
     /// Holds no state, so that it is asked only when something matched.
     is_empty: bool,
+    /// The last checkpoint holds its state, so that the next may refer to it.
+    is_in_checkpoint: bool,
 }
 
-/// What the windows of a layer had to say.
+/// What the windows of a layer answered.
 #[derive(Default)]
 pub(crate) struct LayerAnswers {
-    /// What they detected, in no order.
-    pub(crate) detections: Vec<Detection>,
-    /// Matches that came too late for them, in no order.
-    pub(crate) late: Vec<LateMatch>,
-    /// Scripts that failed, each with the place of what it failed on.
-    pub(crate) faults: Vec<(EvaluationPlace, ScriptFault)>,
-    /// Those that failed, with the work they failed on.
-    pub(crate) failed: Vec<(WindowShard, Vec<Match>, UnitFailure)>,
+    /// The answers of those that succeeded, in no order.
+    pub(crate) answer: WindowAnswer,
+    /// Those that failed.
+    pub(crate) failed: Vec<FailedWindow>,
+}
+
+/// A window that gave no answer.
+pub(crate) struct FailedWindow {
+    /// Which window.
+    pub(crate) unit: WindowShard,
+    /// The matches it was given.
+    pub(crate) matches: Vec<Match>,
+    /// Why it gave no answer.
+    pub(crate) failure: UnitFailure,
+}
+
+/// One window's part of a checkpoint.
+pub(crate) struct WindowPieces {
+    /// Which window.
+    pub(crate) unit: WindowShard,
+    /// Its name.
+    pub(crate) name: Arc<str>,
+    /// Its state, and then changes to it, in order.
+    pub(crate) pieces: Vec<CheckpointPart>,
 }
 
 impl ActorPool {
@@ -115,20 +134,18 @@ impl ActorPool {
                     has_state: rule.window.has_state(),
                     supervision: supervision.clone(),
                 };
-                let seat = WindowActor::start_on(arbiter, setup);
-                windows.insert(
-                    unit,
-                    WindowHandle {
-                        slot: seat,
-                        name,
-                        layer: rule.layer,
-                        is_empty: true,
-                    },
-                );
+                let handle = WindowHandle {
+                    slot: WindowActor::start_on(arbiter, setup),
+                    name,
+                    layer: rule.layer,
+                    is_empty: true,
+                    is_in_checkpoint: false,
+                };
+                windows.insert(unit, handle);
             }
         }
-        // Room for every event of an epoch in the windows of a thousand rules; what is beyond that waits
-        // until a window is done.
+        // Room for every event of an epoch in the windows of a thousand rules; what is beyond that
+        // waits until a window is done.
         let items = u32::try_from(limits::EPOCH_EVENTS * 1_024).unwrap_or(u32::MAX);
         Self {
             supervision: supervision.clone(),
@@ -151,7 +168,7 @@ impl ActorPool {
             .map_or_else(|| unit.to_string().into(), |found| Arc::clone(&found.name))
     }
 
-    /// Where the windows with state are found, each with the number of its rule.
+    /// The slots of all windows, each with the number of its rule.
     pub(crate) fn window_slots(&self) -> Vec<(u32, ActorSlot<WindowActor>)> {
         let windows = self.windows.iter();
         windows
@@ -173,45 +190,38 @@ impl ActorPool {
             .collect()
     }
 
-    /// Matches `items` against the rules of `layer` without those `left_out`, on as many matchers as it is worth;
-    /// they ask `trees`.
+    /// Matches the items of `step`, on as many matchers as it is worth.
     ///
     /// # Errors
-    /// A matcher died outside of its guard. The epoch must not go on without what it knew.
-    pub(crate) async fn match_items(
-        &self,
-        (layer, left_out, trees): (u8, &Arc<SkippedRules>, Option<Arc<dyn TreeLookup>>),
-        items: &Arc<[EpochItem]>,
-    ) -> Result<MatchOutput, UnitFailure> {
+    /// A matcher died outside of its guard. The epoch must not go on without its matches.
+    pub(crate) async fn match_items(&self, step: &MatchStep) -> Result<MatchOutput, UnitFailure> {
         let died = || UnitFailure::Broken {
             reason: "a matcher died with its batch".to_owned(),
         };
         let mut waiting = Vec::new();
-        for (seat, range) in self
-            .matchers
-            .iter()
-            .zip(split_ranges(items.len(), self.matchers.len()))
-        {
+        let ranges = split_ranges(step.items.len(), self.matchers.len());
+        for (slot, range) in self.matchers.iter().zip(ranges) {
             let (reply, answer) = oneshot::channel();
             let number = u32::try_from(range.len()).unwrap_or(u32::MAX);
             let permit = self.credits.acquire(number).await;
             let first = range.start;
             let head = MatchHead {
-                layer,
+                layer: step.layer,
                 range,
-                skipped_rules: Arc::clone(left_out),
-                trees: trees.clone(),
+                skipped_rules: Arc::clone(&step.skipped),
+                trees: step.trees.clone(),
                 reply,
             };
             let batch = CreditBatch {
                 head,
-                items: Arc::clone(items),
+                items: Arc::clone(&step.items),
                 permit,
             };
-            let address = seat.wait_for_address().await;
+            let address = slot.wait_for_address().await;
             send_batch(&address.recipient(), batch).map_err(|_| died())?;
             waiting.push((first, answer));
         }
+        // In the order of ranges, not of answers: matches come out in the order of items.
         let mut all = MatchOutput::default();
         for (first, answer) in waiting {
             all.append(answer.await.map_err(|_| died())?, first);
@@ -219,38 +229,34 @@ impl ActorPool {
         Ok(all)
     }
 
-    /// Gives the windows of `layer` their matches and collects what they detect. Those of the rules
-    /// `left_out` are not asked.
-    pub(crate) async fn run_windows(
-        &mut self,
-        layer: u8,
-        mut work: BTreeMap<WindowShard, Vec<Match>>,
-        steps: &Arc<[WatermarkStep]>,
-        left_out: &BTreeSet<u32>,
-    ) -> LayerAnswers {
+    /// Runs the windows of `step` and collects their answers.
+    pub(crate) async fn run_windows(&mut self, mut step: WindowStep) -> LayerAnswers {
         let by = self.answer_deadline();
+        // Ask all before waiting for any: they run beside each other.
         let mut waiting = Vec::new();
         for (unit, handle) in &self.windows {
-            if handle.layer != layer || left_out.contains(&unit.rule) {
+            if handle.layer != step.layer || !step.includes(*unit) {
                 continue;
             }
-            let matches = work.remove(unit).unwrap_or_default();
+            let matches = step.matches.remove(unit).unwrap_or_default();
             if matches.is_empty() && handle.is_empty {
                 continue;
             }
-            let answer = self.ask_window(handle, &matches, steps, by).await;
+            let answer = self.ask_window(handle, &matches, &step.steps, by).await;
             waiting.push((*unit, matches, answer));
         }
         let mut answers = LayerAnswers::default();
         for (unit, matches, answer) in waiting {
             match self.await_answer(answer, by).await {
-                Ok(done) => {
-                    self.record_report(unit, &done);
-                    answers.detections.extend(done.answer.detections);
-                    answers.late.extend(done.answer.late);
-                    answers.faults.extend(done.answer.faults);
+                Ok(report) => {
+                    self.record_report(unit, &report);
+                    answers.answer.append(report.answer);
                 }
-                Err(failed) => answers.failed.push((unit, matches, failed)),
+                Err(failure) => answers.failed.push(FailedWindow {
+                    unit,
+                    matches,
+                    failure,
+                }),
             }
         }
         answers
@@ -279,7 +285,7 @@ impl ActorPool {
         }
     }
 
-    /// Until when answers to questions of now are waited for.
+    /// Until when an answer to a question asked now is waited for.
     pub(crate) fn answer_deadline(&self) -> MonotonicTime {
         self.supervision.clock.monotonic().saturating_add(WAIT)
     }
@@ -342,51 +348,67 @@ impl ActorPool {
             return;
         };
         handle.is_empty = false;
-        let seat = handle.slot.clone();
-        // A window that is not there now fails when it is asked next.
-        if let Ok(address) = self.with_deadline(by, seat.wait_for_address()).await {
+        let slot = handle.slot.clone();
+        // A window without an address now fails when it is asked next.
+        if let Ok(address) = self.with_deadline(by, slot.wait_for_address()).await {
             drop(send_control(&address.recipient(), RestoreWindow { window }));
         }
     }
 
-    /// The windows' parts of a checkpoint; those of `without` are left out.
+    /// The windows' parts of a checkpoint, without those of `detached` rules and those without
+    /// state.
     ///
     /// # Errors
     /// One of them has lost its state or gives no answer: there is no checkpoint without it.
     pub(crate) async fn checkpoint_windows(
-        &self,
-        without: &BTreeSet<u32>,
+        &mut self,
+        detached: &BTreeSet<u32>,
         wanted: CheckpointScope,
-    ) -> Result<Vec<(WindowShard, String, Vec<CheckpointPart>)>, UnitFailure> {
+    ) -> Result<Vec<WindowPieces>, UnitFailure> {
         let by = self.answer_deadline();
+        // Ask all before waiting for any: they write their state beside each other.
         let mut waiting = Vec::new();
         for (unit, handle) in &self.windows {
-            if handle.is_empty || without.contains(&unit.rule) {
+            if handle.is_empty || detached.contains(&unit.rule) {
                 continue;
             }
+            // Whole if the last checkpoint lacks it: the parts that its actor wrote before may be
+            // deleted by now.
+            let wanted = match wanted {
+                CheckpointScope::Changes if !handle.is_in_checkpoint => CheckpointScope::Whole,
+                CheckpointScope::Copy | CheckpointScope::Whole | CheckpointScope::Changes => wanted,
+            };
             let (reply, answer) = oneshot::channel();
             let address = self
                 .with_deadline(by, handle.slot.wait_for_address())
                 .await?;
             send_control(&address.recipient(), CheckpointWindow { wanted, reply })
                 .map_err(|_| death_failure())?;
-            waiting.push((*unit, handle.name.to_string(), answer));
+            waiting.push((*unit, Arc::clone(&handle.name), answer));
         }
-        let mut parts = Vec::new();
+        let mut checkpoints = Vec::new();
         for (unit, name, answer) in waiting {
-            let part = self
+            let pieces = self
                 .with_deadline(by, answer)
                 .await?
                 .map_err(|_| death_failure())??;
-            if !part.is_empty() {
-                parts.push((unit, name, part));
+            if !pieces.is_empty() {
+                checkpoints.push(WindowPieces { unit, name, pieces });
             }
         }
-        Ok(parts)
+        // A copy becomes no checkpoint, so it changes nothing about what the last one holds.
+        if wanted != CheckpointScope::Copy {
+            let written: BTreeSet<WindowShard> =
+                checkpoints.iter().map(|window| window.unit).collect();
+            for (unit, handle) in &mut self.windows {
+                handle.is_in_checkpoint = written.contains(unit);
+            }
+        }
+        Ok(checkpoints)
     }
 }
 
-/// The way to an answer, if the question has reached the window.
+/// Receives a window's answer, if the question has reached it.
 type PendingAnswer = Result<oneshot::Receiver<Result<WindowReport, UnitFailure>>, UnitFailure>;
 
 /// A window that died outside of its guard.
@@ -397,16 +419,17 @@ fn death_failure() -> UnitFailure {
 }
 
 impl Drop for ActorPool {
-    /// The actors end when their seats are vacant, and nobody creates them again.
+    /// The actors end when their slots are empty; releasing them first keeps them from being
+    /// created again.
     fn drop(&mut self) {
         for handle in self.windows.values() {
             self.supervision.release_actor(&handle.name);
             handle.slot.clear_address();
         }
-        for (number, seat) in self.matchers.iter().enumerate() {
+        for (number, slot) in self.matchers.iter().enumerate() {
             self.supervision
                 .release_actor(&MatcherActor::actor_name(number));
-            seat.clear_address();
+            slot.clear_address();
         }
     }
 }
@@ -427,18 +450,4 @@ fn split_ranges(number: usize, most: usize) -> Vec<Range<usize>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn items_are_cut_into_ranges_that_cover_them_once() {
-        for number in [0, 1, 127, 128, 129, 256, 257, 1_000, 2_048] {
-            for matchers in 1..6 {
-                let ranges = split_ranges(number, matchers);
-                let covered: Vec<usize> = ranges.iter().cloned().flatten().collect();
-                assert_eq!(covered, (0..number).collect::<Vec<_>>());
-                assert!(ranges.len() <= matchers);
-            }
-        }
-    }
-}
+mod tests;

@@ -1,27 +1,24 @@
 //! State to start from: the parts of a checkpoint, as this process needs them.
 //!
-//! Owns the names of the parts, and the fitting of a checkpoint that was taken with another number of window
-//! shards: every key goes to the shard that would hold it today, so that nothing is lost and nothing
-//! counts twice.
+//! Owns the names of the parts, and fits a checkpoint that was taken with another number of window
+//! shards. When a checkpoint is taken is the checkpointer's job.
+//! Invariant: when shards are fitted, every key goes to the one shard that would hold it today, so
+//! nothing is lost and nothing counts twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use larum_event::{Position, RuleId};
 use larum_log::{LogError, LogReader};
-use larum_pipeline::{KINSHIP_PART, SEMANTICS_VERSION};
+use larum_pipeline::{KINSHIP_PART, SEMANTICS_VERSION, SEQUENCER_PART};
 use larum_window::{RuleWindow, WindowLimits, WindowRestoreError};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use crate::sequencing::detached_unit::DetachedUnitPart;
-
-/// The name of the trees' part of a checkpoint.
+/// The name of the part with the trees that people look at.
 pub(crate) const GRAPH_PART: &str = "forest";
-/// The name of the sequencer's part.
-pub(super) const SEQUENCER_PART: &str = "sequencer";
-/// The name of the part that tells how many shards the windows were split into.
-pub(super) const SHARDS_PART: &str = "shards";
-/// Begins the names of parts of lost units.
+/// The name of the part that says how many shards the windows were split into.
+const SHARDS_PART: &str = "shards";
+/// Begins the names of parts of detached units.
 pub(super) const DETACHED_PART: &str = "lost/";
 /// Begins the names of parts of windows.
 const WINDOW_PART: &str = "window/";
@@ -41,7 +38,7 @@ pub(super) enum UnfitCheckpoint {
     /// A window does not read back.
     #[error("part {part:?} cannot be read")]
     Window {
-        /// Which part.
+        /// The name of the part.
         part: String,
         /// What is wrong with it.
         #[source]
@@ -50,7 +47,7 @@ pub(super) enum UnfitCheckpoint {
     /// Another part does not read back.
     #[error("part {part:?} cannot be read")]
     Other {
-        /// Which part.
+        /// The name of the part.
         part: String,
     },
 }
@@ -75,6 +72,30 @@ pub(super) fn read_newest_base(
     }))
 }
 
+/// What a checkpoint holds of a detached unit.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct DetachedUnitPart {
+    /// Its name.
+    pub(super) name: String,
+    /// The rules that are silent because of it, each with the position up to which its alerts are
+    /// in the log.
+    pub(super) rules: Vec<(RuleId, Position)>,
+    /// State to run its gap from.
+    pub(super) base: BaseState,
+}
+
+impl DetachedUnitPart {
+    /// Reads what [`DetachedUnitPart::to_bytes`] wrote; `None` if it is damaged.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        postcard::from_bytes(bytes).ok()
+    }
+
+    /// The bytes of the part.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        postcard::to_stdvec(self).expect("plain data is always writable to memory")
+    }
+}
+
 impl BaseState {
     /// The bytes of a part.
     pub(super) fn part_bytes(&self, name: &str) -> Option<&[u8]> {
@@ -82,7 +103,7 @@ impl BaseState {
         found.map(|(_, bytes)| bytes.as_slice())
     }
 
-    /// The units that were lost as of this state.
+    /// The units that were detached as of this state.
     pub(super) fn detached_parts(&self) -> impl Iterator<Item = DetachedUnitPart> {
         let parts = self.parts.iter();
         parts
@@ -90,18 +111,19 @@ impl BaseState {
             .filter_map(|(_, bytes)| DetachedUnitPart::from_bytes(bytes))
     }
 
-    /// This state, if it holds what `rules` counted, else nothing at all: of a rule that was left out when the
-    /// checkpoint was taken it holds nothing.
+    /// This state if it holds what `rules` counted, else no state at all. A checkpoint lacks the
+    /// rules that were detached when it was taken.
     pub(super) fn complete_for(self, rules: &BTreeSet<RuleId>) -> Self {
         let lacks =
-            |lost: DetachedUnitPart| lost.rules.iter().any(|(rule, _)| rules.contains(rule));
+            |unit: DetachedUnitPart| unit.rules.iter().any(|(rule, _)| rules.contains(rule));
         if self.detached_parts().any(lacks) {
             return Self::default();
         }
         self
     }
 
-    /// The sequencer's part, that of the trees that rules ask, and those of the windows of `wanted` rules.
+    /// Only the parts of the sequencer, of the trees that rules ask, and of the windows of `wanted`
+    /// rules.
     pub(super) fn narrow_to(mut self, wanted: impl Fn(&str) -> bool) -> Self {
         let of_all = [SEQUENCER_PART, KINSHIP_PART];
         self.parts.retain(|(name, _)| {
@@ -124,22 +146,25 @@ impl BaseState {
         let mut windows: BTreeMap<String, Vec<RuleWindow>> = BTreeMap::new();
         for (name, bytes) in self.parts {
             if let Some(rule) = rule_of_part(&name) {
-                let window = RuleWindow::restore(&bytes, &[], 0, WindowLimits::default());
-                let window = window.map_err(|source| UnfitCheckpoint::Window {
+                let restored = RuleWindow::restore(&bytes, &[], 0, WindowLimits::default());
+                let window = restored.map_err(|source| UnfitCheckpoint::Window {
                     part: name.clone(),
                     source,
                 })?;
                 windows.entry(rule.to_owned()).or_default().push(window);
             } else if name.starts_with(DETACHED_PART) {
-                let mut lost = DetachedUnitPart::from_bytes(&bytes)
+                let mut unit = DetachedUnitPart::from_bytes(&bytes)
                     .ok_or(UnfitCheckpoint::Other { part: name.clone() })?;
-                lost.base.parts.push(shards_part(before));
-                lost.base = lost.base.fit_shards(shards)?;
-                parts.push((name, lost.to_bytes()));
+                // The base was taken with as many shards as the checkpoint around it, but does not
+                // say so.
+                unit.base.parts.push(shards_part(before));
+                unit.base = unit.base.fit_shards(shards)?;
+                parts.push((name, unit.to_bytes()));
             } else if name != SHARDS_PART {
                 parts.push((name, bytes));
             }
         }
+        // Reshard a rule's windows together: a key of one old shard may belong to any new one.
         for (rule, windows) in windows {
             for (shard, window) in RuleWindow::reshard(windows, shards).iter().enumerate() {
                 if window.stats().keys > 0 {
@@ -152,21 +177,21 @@ impl BaseState {
     }
 }
 
-/// The part that tells the number of shards.
+/// The part that says the number of shards.
 pub(super) fn shards_part(shards: usize) -> (String, Vec<u8>) {
     let bytes = (shards as u64).to_le_bytes().to_vec();
     (SHARDS_PART.to_owned(), bytes)
 }
 
 fn read_shards(bytes: &[u8]) -> Result<usize, UnfitCheckpoint> {
-    let number = <[u8; 8]>::try_from(bytes).map(u64::from_le_bytes).ok();
-    let number = number.and_then(|number| usize::try_from(number).ok());
-    number.ok_or(UnfitCheckpoint::Other {
+    let written = <[u8; 8]>::try_from(bytes).map(u64::from_le_bytes).ok();
+    let shards = written.and_then(|number| usize::try_from(number).ok());
+    shards.ok_or(UnfitCheckpoint::Other {
         part: SHARDS_PART.to_owned(),
     })
 }
 
-/// The name of a piece of a window's part: the state itself, then one change after the other.
+/// The name of a piece of a window's part: piece 0 is the state, the others are changes in order.
 pub(super) fn piece_name(part: &str, number: usize) -> String {
     match number {
         0 => part.to_owned(),
@@ -174,7 +199,7 @@ pub(super) fn piece_name(part: &str, number: usize) -> String {
     }
 }
 
-/// The parts of a checkpoint with the changes of windows worked in.
+/// The parts of a checkpoint, each window's changes applied to its state.
 fn join_changes(parts: Vec<(String, Vec<u8>)>) -> Result<Vec<(String, Vec<u8>)>, UnfitCheckpoint> {
     let mut joined = Vec::new();
     let mut parts = parts.into_iter().peekable();

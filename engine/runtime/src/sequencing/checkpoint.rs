@@ -1,173 +1,198 @@
 //! When a checkpoint is taken, and what is in it.
 //!
-//! Owns the pace. Evaluation stands still while the state is gathered, so a large state is gathered more
-//! rarely, and it goes to the disk beside the next epochs.
+//! Owns the pace, and what the last checkpoint holds. The state itself belongs to the core, which
+//! lends it here, and to the actors, which are asked for it.
+//! Invariant: a checkpoint holds every part or is not taken, and never reaches beyond the log. So a
+//! recovery from it misses nothing.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use larum_actor::{MonotonicTime, send_control};
-use larum_event::Span;
-use larum_log::{CheckpointPart, LogError, NewCheckpoint, PartHash};
-use larum_pipeline::{KINSHIP_PART, SEMANTICS_VERSION};
+use larum_actor::{ActorSlot, MonotonicTime, RuntimeClock, send_control};
+use larum_event::{Position, Span};
+use larum_log::{CheckpointPart, CheckpointStore, LogError, NewCheckpoint, PartHash};
+use larum_pipeline::{EpochDriver, SEMANTICS_VERSION};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::actors::TreeActor;
+use crate::gauges::EngineGauges;
 use crate::messages::{CheckpointScope, CheckpointTrees, UnitFailure};
-use crate::sequencing::base_state::{GRAPH_PART, SEQUENCER_PART, piece_name, shards_part};
-use crate::sequencing::detached_unit::DetachedUnit;
-use crate::sequencing::evaluation_core::{EpochError, EvaluationCore};
+use crate::sequencing::actor_pool::ActorPool;
+use crate::sequencing::base_state::{GRAPH_PART, piece_name, shards_part};
+use crate::sequencing::core_parts::CoreParts;
+use crate::sequencing::detached_units::DetachedUnits;
 
-/// Evaluation goes on for so many times as long as it stood still for the last checkpoint.
+/// Between two checkpoints passes at least this many times as long as the first one took. So they
+/// take at most 5 % of the time.
 const PAUSES_APART: i64 = 20;
 
-/// The pace of checkpoints.
-#[derive(Default)]
-pub(super) struct CheckpointPace {
+/// Takes checkpoints.
+pub(super) struct Checkpointer {
+    clock: RuntimeClock,
+    gauges: Arc<EngineGauges>,
+    store: Arc<Mutex<CheckpointStore>>,
+    trees: ActorSlot<TreeActor>,
+    /// Events evaluated between two checkpoints, at least.
+    interval_events: u64,
     /// Events evaluated since the last one.
     events: u64,
     /// When the next one may be taken.
     not_before: MonotonicTime,
     saving: Option<JoinHandle<Result<(), LogError>>>,
-    /// The last one was kept, so that the next may build on it.
+    /// The last one was saved, so that the next may build on it.
     is_saved: bool,
-    /// The trees' part in it.
+    /// The part in it that holds the trees that people look at.
     graph_part: Option<PartHash>,
 }
 
-impl EvaluationCore {
-    /// Takes a checkpoint if enough has been evaluated since the last one, `events` more by now.
-    pub(super) async fn checkpoint_if_due(&mut self, events: usize) -> Result<(), EpochError> {
-        self.checkpoints.events += events as u64;
-        let now = self.parts.supervision.clock.monotonic();
-        let is_due = self.checkpoints.events >= self.parts.config.checkpoint_events
-            && now >= self.checkpoints.not_before;
-        let saving = &self.checkpoints.saving;
-        if !is_due || saving.as_ref().is_some_and(|saving| !saving.is_finished()) {
-            return Ok(());
-        }
-        self.begin_checkpoint().await
-    }
+/// The state that a checkpoint is taken of. All outcomes up to `upto` are durable.
+pub(super) struct CheckpointSource<'a> {
+    /// Everything up to here is evaluated.
+    pub(super) upto: Position,
+    /// All state between epochs besides the windows.
+    pub(super) driver: &'a EpochDriver,
+    /// The windows.
+    pub(super) pool: &'a mut ActorPool,
+    /// Units that are detached.
+    pub(super) detached: &'a DetachedUnits,
+}
 
-    /// Keeps the state as of [`EvaluationCore::evaluated`], so that a recovery need not read the log from its start.
-    pub(crate) async fn take_checkpoint(&mut self) -> Result<(), EpochError> {
-        self.begin_checkpoint().await?;
-        self.wait_until_saved().await;
-        Ok(())
-    }
-
-    async fn begin_checkpoint(&mut self) -> Result<(), EpochError> {
-        // No checkpoint is ahead of the log.
-        self.wait_until_durable().await?;
-        self.wait_until_saved().await;
-        let clock = self.parts.supervision.clock.clone();
-        let began = clock.monotonic();
-        let gathered = self.gather_parts().await;
-        let now = clock.monotonic();
-        let pause = now.since(began).as_nanos().saturating_mul(PAUSES_APART);
-        self.checkpoints = CheckpointPace {
+impl Checkpointer {
+    /// A checkpointer that has taken none yet.
+    pub(super) fn new(parts: &CoreParts) -> Self {
+        Self {
+            clock: parts.supervision.clock.clone(),
+            gauges: Arc::clone(&parts.gauges),
+            store: Arc::clone(&parts.checkpoints),
+            trees: parts.trees.clone(),
+            interval_events: parts.config.checkpoint_events,
             events: 0,
-            not_before: now.saturating_add(Span::from_nanos(pause)),
+            not_before: MonotonicTime::default(),
             saving: None,
             is_saved: false,
-            graph_part: self.checkpoints.graph_part,
-        };
+            graph_part: None,
+        }
+    }
+
+    /// Counts events that were evaluated since the last checkpoint.
+    pub(super) fn count_events(&mut self, number: usize) {
+        self.events += number as u64;
+    }
+
+    /// Whether enough was evaluated, and the last checkpoint is long enough ago and on the disk.
+    pub(super) fn is_due(&self) -> bool {
+        self.events >= self.interval_events
+            && self.clock.monotonic() >= self.not_before
+            && self.saving.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Gathers the state, and begins to write it to the disk. If a unit cannot give its state there
+    /// is no checkpoint, and recovery uses an older one.
+    pub(super) async fn begin_checkpoint(&mut self, mut source: CheckpointSource<'_>) {
+        // Whether the last one was saved decides whether this one may hold changes alone.
+        self.wait_until_saved().await;
+        let began = self.clock.monotonic();
+        let gathered = self.gather_parts(&mut source).await;
+        let now = self.clock.monotonic();
+        let pause = now.since(began).as_nanos().saturating_mul(PAUSES_APART);
+        self.events = 0;
+        self.not_before = now.saturating_add(Span::from_nanos(pause));
+        self.is_saved = false;
         let parts = match gathered {
             Ok(parts) => parts,
             // The next epoch that asks the unit restarts it.
             Err(failed) => {
                 let words = format!("no checkpoint was kept: {failed}");
-                self.parts.gauges.report_problem("checkpoint", words);
-                return Ok(());
+                self.gauges.report_problem("checkpoint", words);
+                return;
             }
         };
         let checkpoint = NewCheckpoint {
-            upto: self.evaluated,
+            upto: source.upto,
             semantics: SEMANTICS_VERSION,
             parts,
         };
-        let store = Arc::clone(&self.parts.checkpoints);
-        self.checkpoints.saving = Some(tokio::task::spawn_blocking(move || {
+        let store = Arc::clone(&self.store);
+        self.saving = Some(tokio::task::spawn_blocking(move || {
             store
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .save(&checkpoint)
         }));
-        Ok(())
     }
 
-    /// Everything that later alerts depend on, as named parts; there is no checkpoint with one missing.
-    async fn gather_parts(&mut self) -> Result<Vec<(String, CheckpointPart)>, UnitFailure> {
-        let sequencer = CheckpointPart::Bytes(self.sequencer.checkpoint());
-        let mut parts = vec![(SEQUENCER_PART.to_owned(), sequencer)];
-        let wanted = if self.checkpoints.is_saved {
+    /// Everything that later alerts depend on, as named parts.
+    async fn gather_parts(
+        &mut self,
+        source: &mut CheckpointSource<'_>,
+    ) -> Result<Vec<(String, CheckpointPart)>, UnitFailure> {
+        let wanted = if self.is_saved {
             CheckpointScope::Changes
         } else {
             CheckpointScope::Whole
         };
-        let left_out = self.sequencer.detached_rules();
-        for (_, name, pieces) in self.pool.checkpoint_windows(left_out, wanted).await? {
-            for (number, piece) in pieces.into_iter().enumerate() {
-                parts.push((piece_name(&name, number), piece));
+        let as_bytes = |(name, bytes)| (name, CheckpointPart::Bytes(bytes));
+        let driver_parts = source.driver.checkpoint();
+        let mut parts: Vec<(String, CheckpointPart)> =
+            driver_parts.into_iter().map(as_bytes).collect();
+        // A detached unit's window is of no use: its own part holds the state to start from.
+        let detached = source.driver.sequencer().detached_rules();
+        for window in source.pool.checkpoint_windows(detached, wanted).await? {
+            for (number, piece) in window.pieces.into_iter().enumerate() {
+                parts.push((piece_name(&window.name, number), piece));
             }
         }
-        let kinship = self.rule_trees.iter();
-        parts.extend(kinship.map(|trees| {
-            let bytes = trees.checkpoint();
-            (KINSHIP_PART.to_owned(), CheckpointPart::Bytes(bytes))
-        }));
-        parts.extend(self.read_graph_part(wanted).await);
-        let others = self.detached.iter().map(DetachedUnit::checkpoint_part);
-        let others = others.chain([shards_part(self.settings.shards)]);
-        parts.extend(others.map(|(name, bytes)| (name, CheckpointPart::Bytes(bytes))));
+        parts.extend(self.read_graph_part(source, wanted).await);
+        parts.extend(source.detached.checkpoint_parts().map(as_bytes));
+        let shards = source.driver.settings().shards;
+        parts.push(as_bytes(shards_part(shards)));
         Ok(parts)
     }
 
-    /// The trees' part. Trees that are being rebuilt or cannot spill have the one before, if there is one, else
-    /// the next start builds them from the log.
+    /// The part of the trees that people look at. If they are being rebuilt or give no answer, it
+    /// is the part of the last checkpoint; without one, the next start builds them from the log.
     async fn read_graph_part(
         &mut self,
+        source: &CheckpointSource<'_>,
         wanted: CheckpointScope,
     ) -> Option<(String, CheckpointPart)> {
         let (reply, answer) = oneshot::channel();
         let read = CheckpointTrees {
             wanted,
-            upto: self.evaluated,
+            upto: source.upto,
             reply,
         };
-        let trees = self.parts.trees.address();
+        let trees = self.trees.address();
         let asked = trees.is_some_and(|trees| send_control(&trees.recipient(), read).is_ok());
-        let part = if asked {
-            let answered = self
-                .pool
-                .with_deadline(self.pool.answer_deadline(), answer)
-                .await;
+        let fresh = if asked {
+            let pool = &*source.pool;
+            let answered = pool.with_deadline(pool.answer_deadline(), answer).await;
             answered.ok().and_then(Result::ok)
         } else {
             None
         };
-        let kept = self
-            .checkpoints
+        let last = self
             .graph_part
             .filter(|_| wanted == CheckpointScope::Changes);
-        let part = part.or(kept.map(CheckpointPart::Unchanged))?;
-        self.checkpoints.graph_part = Some(part.hash());
+        let part = fresh.or(last.map(CheckpointPart::Unchanged))?;
+        self.graph_part = Some(part.hash());
         Some((GRAPH_PART.to_owned(), part))
     }
 
     /// Waits until the last checkpoint is on the disk.
-    async fn wait_until_saved(&mut self) {
-        let Some(saving) = self.checkpoints.saving.take() else {
+    pub(super) async fn wait_until_saved(&mut self) {
+        let Some(saving) = self.saving.take() else {
             return;
         };
-        let gauges = &self.parts.gauges;
         // Nothing is lost: recovery takes an older one and reads more of the log.
         let failed = |cause: String| {
-            gauges.report_problem("checkpoint", format!("no checkpoint was kept: {cause}"));
+            let words = format!("no checkpoint was kept: {cause}");
+            self.gauges.report_problem("checkpoint", words);
         };
         match saving.await {
             Ok(Ok(())) => {
-                self.checkpoints.is_saved = true;
-                gauges.clear_problem("checkpoint");
+                self.is_saved = true;
+                self.gauges.clear_problem("checkpoint");
             }
             Ok(Err(failure)) => failed(failure.to_string()),
             Err(failure) => failed(failure.to_string()),

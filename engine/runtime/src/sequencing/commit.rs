@@ -1,24 +1,60 @@
 //! The outcome of an epoch on its way into the log.
 //!
-//! Owns the one commit that may be under way: the next epoch is evaluated meanwhile, and waits with its
-//! own commit. Nothing is shown as evaluated before it is durable, and when a commit fails the core goes
-//! with everything that was evaluated on top of it.
+//! Owns the one commit that may be under way, and how far evaluation has come. The next epoch is
+//! evaluated meanwhile, and waits with its own commit; what is evaluated is the core's job.
+//! Invariant: nothing is shown as evaluated before its outcome is durable. When a commit fails, the
+//! core is dropped with everything that was evaluated on top of it.
 
 use std::sync::Arc;
 
-use larum_actor::send_control;
-use larum_event::{EpochCommit, Event, Position, RecordBody};
+use actix::Addr;
+use larum_actor::{Supervision, send_control};
+use larum_event::{EpochCommit, Event, Position, RecordBody, Timestamp};
 use larum_log::LogError;
 use larum_pipeline::{SEMANTICS_VERSION, hash_epoch};
 use tokio::sync::oneshot;
 
+use crate::actors::LogActor;
+use crate::gauges::EngineGauges;
 use crate::messages::CommitEpoch;
-use crate::sequencing::evaluation_core::{EpochError, EvaluationCore};
+use crate::rulebook::Rulebook;
+use crate::sequencing::core_parts::CoreParts;
+use crate::sequencing::epoch_error::EpochError;
+use crate::sequencing::tree_feed::TreeFeed;
+
+/// What an epoch writes into the log.
+pub(super) struct EpochRecords {
+    /// The epoch begins behind this position.
+    pub(super) from: Position,
+    /// Its last position.
+    pub(super) upto: Position,
+    /// How far event time has come.
+    pub(super) watermark: Timestamp,
+    /// Alerts and events of `$sys`, in order.
+    pub(super) derived: Vec<Event>,
+    /// Units that were detached or attached.
+    pub(super) unit_changes: Vec<RecordBody>,
+}
+
+/// Writes epochs into the log, one after the other.
+pub(super) struct EpochCommitter {
+    log: Addr<LogActor>,
+    gauges: Arc<EngineGauges>,
+    rulebook: Arc<Rulebook>,
+    supervision: Supervision,
+    state: CommitState,
+    /// Everything up to here is evaluated, its outcome in the log or on its way.
+    evaluated: Position,
+    /// Raw events evaluated whose outcome is not on its way yet.
+    uncommitted_events: u64,
+    /// Raw events whose outcome is on its way.
+    committing_events: u64,
+}
 
 /// How far the last epoch's commit is.
 #[derive(Default)]
-pub(super) enum CommitState {
-    /// It is in the log, or rides along with the next write, and whoever watches has been told.
+enum CommitState {
+    /// It is in the log, or rides along with the next write, and the gauges show it.
     #[default]
     Done,
     /// The log is writing it.
@@ -28,84 +64,103 @@ pub(super) enum CommitState {
 }
 
 /// A commit that the log is writing.
-pub(super) struct PendingCommit {
+struct PendingCommit {
     answer: oneshot::Receiver<Result<Vec<Position>, Arc<LogError>>>,
     derived: Vec<Event>,
 }
 
-impl EvaluationCore {
+impl EpochCommitter {
+    /// A committer of a core that has evaluated nothing.
+    pub(super) fn new(parts: &CoreParts) -> Self {
+        Self {
+            log: parts.log.clone(),
+            gauges: Arc::clone(&parts.gauges),
+            rulebook: Arc::clone(&parts.rulebook),
+            supervision: parts.supervision.clone(),
+            state: CommitState::default(),
+            evaluated: Position::START,
+            uncommitted_events: 0,
+            committing_events: 0,
+        }
+    }
+
+    /// Everything up to here is evaluated, its outcome in the log or on its way.
+    pub(super) fn evaluated_upto(&self) -> Position {
+        self.evaluated
+    }
+
+    /// Everything up to `position` is evaluated, and its outcome was committed in an earlier run.
+    pub(super) fn resume_at(&mut self, position: Position) {
+        self.evaluated = position;
+    }
+
     /// Whether the last epoch's outcome is still on its way.
-    pub(crate) fn is_committing(&self) -> bool {
-        !matches!(self.commit_state, CommitState::Done)
+    pub(super) fn is_committing(&self) -> bool {
+        !matches!(self.state, CommitState::Done)
     }
 
-    /// Writes the outcome of the epoch `from..upto`, and waits for it.
-    pub(super) async fn commit_epoch(
-        &mut self,
-        (from, upto): (Position, Position),
-        derived: Vec<Event>,
-        also: Vec<RecordBody>,
-    ) -> Result<(), EpochError> {
-        self.finish_commit().await?;
-        self.begin_commit((from, upto), derived, also).await?;
-        self.finish_commit().await
+    /// Counts raw events that were evaluated; the next commit covers them.
+    pub(super) fn count_events(&mut self, number: usize) {
+        self.uncommitted_events += number as u64;
     }
 
-    /// Begins to write the outcome of the epoch behind `from`, after the one before; what has none rides
-    /// along with the next write.
-    pub(super) async fn begin_commit(
-        &mut self,
-        (from, upto): (Position, Position),
-        derived: Vec<Event>,
-        also: Vec<RecordBody>,
-    ) -> Result<(), EpochError> {
+    /// Begins to write an epoch's outcome. The commit before must be finished. An empty outcome
+    /// needs no write of its own and rides along with the next one.
+    pub(super) async fn begin_commit(&mut self, records: EpochRecords) -> Result<(), EpochError> {
+        let EpochRecords {
+            from,
+            upto,
+            watermark,
+            derived,
+            unit_changes,
+        } = records;
         let commit = EpochCommit {
             from,
             upto,
-            watermark: self.sequencer.watermark(),
+            watermark,
             derived: derived.len() as u64,
             hash: hash_epoch(derived.iter()),
             semantics: SEMANTICS_VERSION,
         };
-        let rides = derived.is_empty() && also.is_empty();
+        let rides = derived.is_empty() && unit_changes.is_empty();
         let (reply, answer) = oneshot::channel();
         if !rides {
-            self.parts.supervision.pause_at("commit").await;
+            self.supervision.pause_at("commit").await;
         }
         let epoch = CommitEpoch {
             derived: derived.clone(),
             commit,
-            unit_changes: also,
+            unit_changes,
             reply: (!rides).then_some(reply),
         };
-        send_control(&self.parts.log.clone().recipient(), epoch)
-            .map_err(|_| EpochError::LogGone)?;
-        self.commit_state = if rides {
+        send_control(&self.log.clone().recipient(), epoch).map_err(|_| EpochError::LogGone)?;
+        self.state = if rides {
             CommitState::Written
         } else {
             CommitState::Writing(PendingCommit { answer, derived })
         };
+        // Advance only once the log has the commit: a failed send must not skip these events.
         self.evaluated = upto;
         self.committing_events += std::mem::take(&mut self.uncommitted_events);
         Ok(())
     }
 
     /// Waits until the last epoch's outcome is durable, and shows that it is.
-    pub(crate) async fn finish_commit(&mut self) -> Result<(), EpochError> {
-        self.wait_until_durable().await?;
-        if matches!(self.commit_state, CommitState::Written) {
-            self.commit_state = CommitState::Done;
-            // Only now: who reads that the lag is zero finds every alert in the log.
+    pub(super) async fn finish_commit(&mut self, trees: &TreeFeed) -> Result<(), EpochError> {
+        // Durable before shown: a client that reads a lag of zero finds every alert in the log.
+        self.wait_until_durable(trees).await?;
+        if matches!(self.state, CommitState::Written) {
+            self.state = CommitState::Done;
             let events = std::mem::take(&mut self.committing_events);
-            self.parts.gauges.count_evaluated(events);
-            self.parts.gauges.record_epoch(self.evaluated);
+            self.gauges.count_evaluated(events);
+            self.gauges.record_epoch(self.evaluated);
         }
         Ok(())
     }
 
-    /// Waits until the last epoch's outcome is durable.
-    pub(super) async fn wait_until_durable(&mut self) -> Result<(), EpochError> {
-        let CommitState::Writing(PendingCommit { answer, derived }) = &mut self.commit_state else {
+    /// Waits until the last epoch's outcome is durable, and gives its alerts to the trees.
+    pub(super) async fn wait_until_durable(&mut self, trees: &TreeFeed) -> Result<(), EpochError> {
+        let CommitState::Writing(PendingCommit { answer, derived }) = &mut self.state else {
             return Ok(());
         };
         let positions = answer
@@ -113,15 +168,15 @@ impl EvaluationCore {
             .map_err(|_| EpochError::LogGone)?
             .map_err(EpochError::Log)?;
         let derived = std::mem::take(derived);
-        self.commit_state = CommitState::Written;
-        self.send_events(positions.into_iter().zip(&derived)).await;
-        for event in derived
+        self.state = CommitState::Written;
+        trees.send_events(positions.into_iter().zip(&derived)).await;
+        let alerts = derived
             .iter()
-            .filter(|event| event.envelope().channel.as_str() == "alerts")
-        {
-            let rule = event.envelope().event_type.as_str();
-            self.parts.gauges.count_alert(rule);
-            self.parts.rulebook.count_alert(rule);
+            .filter(|event| event.envelope().channel.as_str() == "alerts");
+        for alert in alerts {
+            let rule = alert.envelope().event_type.as_str();
+            self.gauges.count_alert(rule);
+            self.rulebook.count_alert(rule);
         }
         Ok(())
     }

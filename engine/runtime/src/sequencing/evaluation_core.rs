@@ -1,123 +1,58 @@
-//! One epoch over the actors: begin, match, windows, alerts, commit.
+//! Evaluation over the actors, one stretch of the log after the other.
 //!
-//! Owns what the epoch changes: the pure sequencer, the pool, the trees and how far evaluation has
-//! come. Writing the outcome (`commit`), checkpoints (`checkpoint`), recovery (`recover`) and the loss of units
-//! (`detach`, `attach`) are further methods of the same `EvaluationCore`.
+//! Owns how the steps of the pure [`EpochDriver`] are answered: matchers and windows do the work,
+//! and units that fail are restarted or detached. The order of the steps is the driver's. Writing
+//! outcomes, checkpoints, the list of detached units, the feed of the trees and the counters own
+//! their state themselves; the core calls them.
+//! Invariant: an outcome is begun to be written only when the one before it is durable, so at most
+//! one epoch is evaluated ahead of the log, and a crash loses nothing that was shown.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use actix::Addr;
-use larum_actor::{ActorSlot, Credits, Supervision};
 use larum_event::{Event, Position, RecordBody, RuleSetActivation, Timestamp, limits};
 use larum_log::CheckpointPart;
-use larum_log::{CheckpointStore, LogError};
 use larum_pipeline::{
-    Epoch, EpochOutcome, EventInput, MatchOutput, PipelineSettings, RuleTrees, Sequencer,
-    WindowPlan, WindowShard, split_by_shard, split_inputs,
+    EpochDriver, EpochOutcome, EpochStep, EventInput, PipelineSettings, RuleSetChange,
+    WindowAnswer, WindowStep, split_inputs,
 };
-use larum_query::ReaderFactory;
-use larum_rule::{Diagnostic, RuleMatcher, RuleSet};
-use tokio::sync::Notify;
-use tracing::{debug, info};
+use larum_rule::{RuleMatcher, RuleSet};
+use tracing::info;
 
-use crate::actors::{LogActor, TreeActor};
 use crate::config::EngineConfig;
-use crate::gauges::EngineGauges;
-use crate::messages::{CheckpointScope, UnitFailure};
-use crate::rulebook::{RuleTally, Rulebook};
+use crate::messages::CheckpointScope;
 use crate::sequencing::actor_pool::ActorPool;
-use crate::sequencing::checkpoint::CheckpointPace;
-use crate::sequencing::commit::CommitState;
-use crate::sequencing::detached_unit::DetachedUnit;
+use crate::sequencing::checkpoint::{CheckpointSource, Checkpointer};
+use crate::sequencing::commit::{EpochCommitter, EpochRecords};
+use crate::sequencing::core_parts::CoreParts;
+use crate::sequencing::detached_units::{DetachedUnits, detached_alert};
+use crate::sequencing::epoch_error::EpochError;
+use crate::sequencing::logged_rules::load_logged_rules;
+use crate::sequencing::rule_trees::seed_trees;
 use crate::sequencing::tail::LogStretch;
-use crate::sequencing::threads::EngineThreads;
-use crate::sequencing::trees::TreeFilter;
+use crate::sequencing::tally::EpochTally;
+use crate::sequencing::tree_feed::TreeFeed;
 use crate::tick_need::TickNeed;
 
-/// Why an epoch could not be run. The sequencer starts over from disk.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum EpochError {
-    /// The log did not take or give records.
-    #[error("the log failed")]
-    Log(#[source] Arc<LogError>),
-    /// The log's actor is gone.
-    #[error("the log's actor is gone")]
-    LogGone,
-    /// A part of the engine died outside of its guard.
-    #[error(transparent)]
-    Unit(#[from] UnitFailure),
-    /// The rules that the log says were active do not load any more.
-    #[error("the rules active at position {at} do not load: {first}")]
-    Rules {
-        /// Where they were activated.
-        at: Position,
-        /// The first diagnostic.
-        first: String,
-    },
-}
+mod failed_units;
+mod gaps;
+mod recovery;
 
-impl From<LogError> for EpochError {
-    fn from(error: LogError) -> Self {
-        Self::Log(Arc::new(error))
-    }
-}
-
-/// What a core is made of besides its state.
-#[derive(Clone)]
-pub(crate) struct CoreParts {
-    /// Everything the engine was started with.
-    pub(crate) config: Arc<EngineConfig>,
-    /// The one writer.
-    pub(crate) log: Addr<LogActor>,
-    /// The trees.
-    pub(crate) trees: ActorSlot<TreeActor>,
-    /// Counters.
-    pub(crate) gauges: Arc<EngineGauges>,
-    /// What supervised actors share.
-    pub(crate) supervision: Supervision,
-    /// Threads of matchers and windows.
-    pub(crate) threads: Arc<EngineThreads>,
-    /// Makes readers of the log.
-    pub(crate) readers: ReaderFactory,
-    /// The rules in force, and where rules are loaded.
-    pub(crate) rulebook: Arc<Rulebook>,
-    /// Where checkpoints are kept.
-    pub(crate) checkpoints: Arc<Mutex<CheckpointStore>>,
-    /// Notified when there may be something to do besides the log.
-    pub(crate) wake: Arc<Notify>,
-}
-
-/// See the module's words.
+/// Evaluates the log; lent to one epoch at a time.
 pub(crate) struct EvaluationCore {
-    pub(super) parts: CoreParts,
-    pub(super) set: Arc<RuleSet>,
-    pub(super) settings: PipelineSettings,
-    pub(super) plan: Arc<WindowPlan>,
-    pub(super) sequencer: Sequencer,
-    pub(super) alert_matcher: RuleMatcher,
-    pub(super) pool: ActorPool,
-    /// Everything up to here is evaluated, its outcome durable or empty.
-    pub(super) evaluated: Position,
-    /// What the windows hold is as of here; ahead of `evaluated` while an epoch runs.
-    pub(super) windows_upto: Position,
+    parts: CoreParts,
+    driver: EpochDriver,
+    /// Runs the `.alert` closures of rules.
+    alert_matcher: RuleMatcher,
+    pool: ActorPool,
+    /// The windows hold everything up to here; ahead of what is evaluated while an epoch runs.
+    windows_upto: Position,
     /// Where the rules in force were activated.
-    pub(super) rules_since: Position,
-    pub(super) detached: Vec<DetachedUnit>,
-    /// Names of units that were lost while recovering, which the log does not say yet.
-    pub(super) unlogged: BTreeSet<Arc<str>>,
-    /// What rules ask; kept only for those that do.
-    pub(super) rule_trees: Option<RuleTrees>,
-    pub(super) tree_credits: Credits,
-    pub(super) tree_filter: TreeFilter,
-    pub(super) commit_state: CommitState,
-    /// Raw events evaluated whose outcome is not on its way yet.
-    pub(super) uncommitted_events: u64,
-    /// Raw events whose outcome is on its way.
-    pub(super) committing_events: u64,
-    pub(super) checkpoints: CheckpointPace,
-    /// What was counted of rules and is not shown yet.
-    pub(super) tally: RuleTally,
+    rules_since: Position,
+    detached: DetachedUnits,
+    tree_feed: TreeFeed,
+    committer: EpochCommitter,
+    checkpointer: Checkpointer,
+    tally: EpochTally,
 }
 
 impl EvaluationCore {
@@ -130,67 +65,69 @@ impl EvaluationCore {
             shards: parts.config.window_shards,
             ..PipelineSettings::default()
         };
-        let plan = Arc::new(WindowPlan::new(Arc::clone(&set), &settings));
+        let driver = EpochDriver::new(Arc::clone(&set), &settings);
         let pool = ActorPool::start_actors(
             &set,
-            &plan,
+            driver.plan(),
             &parts.threads,
             &parts.supervision,
             &parts.gauges,
         );
+        // Room for several epochs, so that evaluation rarely waits for the trees.
         let tree_events = u32::try_from(parts.config.epoch_events * 8).unwrap_or(u32::MAX);
         Self {
-            sequencer: Sequencer::new(Arc::clone(&set), &settings),
-            alert_matcher: RuleMatcher::new(Arc::clone(&set)),
-            evaluated: Position::START,
+            driver,
+            alert_matcher: RuleMatcher::new(set),
+            pool,
             windows_upto: Position::START,
             rules_since: Position::START,
-            detached: Vec::new(),
-            unlogged: BTreeSet::new(),
-            rule_trees: None,
-            tree_credits: Credits::new(tree_events),
-            tree_filter: TreeFilter::default(),
-            commit_state: CommitState::default(),
-            uncommitted_events: 0,
-            committing_events: 0,
-            checkpoints: CheckpointPace::default(),
-            tally: RuleTally::new(),
+            detached: DetachedUnits::default(),
+            tree_feed: TreeFeed::new(parts.trees.clone(), tree_events),
+            committer: EpochCommitter::new(&parts),
+            checkpointer: Checkpointer::new(&parts),
+            tally: EpochTally::new(&parts.rulebook, &parts.gauges),
             parts,
-            set,
-            settings,
-            plan,
-            pool,
         }
     }
 
-    /// Everything up to here is evaluated, its outcome on its way to the log.
+    /// Everything up to here is evaluated, its outcome in the log or on its way.
     pub(crate) fn evaluated_upto(&self) -> Position {
-        self.evaluated
+        self.committer.evaluated_upto()
     }
 
-    /// Rules in force.
-    pub(crate) fn rule_count(&self) -> usize {
-        self.set.rules().len()
+    /// Whether the last epoch's outcome is still on its way.
+    pub(crate) fn is_committing(&self) -> bool {
+        self.committer.is_committing()
+    }
+
+    /// Waits until the last epoch's outcome is durable, and shows that it is.
+    pub(crate) async fn finish_commit(&mut self) -> Result<(), EpochError> {
+        self.committer.finish_commit(&self.tree_feed).await
     }
 
     /// Evaluates `stretch` and writes its outcome.
     pub(crate) async fn run_stretch(&mut self, stretch: LogStretch) -> Result<(), EpochError> {
-        let from = self.evaluated;
-        let mut also = Vec::new();
-        let mut outcome = self.evaluate_inputs(&stretch.inputs, &mut also).await?;
-        if let Some(tick) = stretch.tick {
-            outcome.extend(self.advance_time(tick, &mut also).await?);
+        let from = self.evaluated_upto();
+        let mut unit_changes = Vec::new();
+        let mut outcome = self
+            .evaluate_inputs(&stretch.inputs, &mut unit_changes)
+            .await?;
+        // The tick after the events: time passes behind them.
+        if let Some((position, at)) = stretch.tick {
+            outcome.extend(self.advance_time(position, at, &mut unit_changes).await?);
         }
         self.publish_tick_need();
-        self.count_outcome(&outcome, stretch.inputs.len());
+        self.committer.count_events(stretch.inputs.len());
+        self.publish_tally(&outcome);
         let mut derived: Vec<Event> = outcome.derived_events().cloned().collect();
-        derived.extend(also.iter().filter_map(super::detached_unit::detached_alert));
-        let changes_units = !also.is_empty();
-        // The log is written to while the next epoch is evaluated, one epoch ahead at most.
+        derived.extend(unit_changes.iter().filter_map(detached_alert));
+        let changes_units = !unit_changes.is_empty();
+        // Finish the commit before only now: the log wrote it while this epoch was evaluated.
         self.finish_commit().await?;
-        self.begin_commit((from, stretch.upto), derived, also)
-            .await?;
+        let records = self.epoch_records(from, stretch.upto, derived, unit_changes);
+        self.committer.begin_commit(records).await?;
         if let Some(activated) = &stretch.activated {
+            // Durable before activation: the checkpoint behind it must not be ahead of the log.
             self.wait_until_durable().await?;
             self.activate_rules(stretch.upto, activated).await?;
             self.take_checkpoint().await?;
@@ -198,200 +135,251 @@ impl EvaluationCore {
         if changes_units || stretch.activated.is_some() {
             self.finish_commit().await?;
         }
-        self.checkpoint_if_due(stretch.inputs.len()).await
+        self.checkpointer.count_events(stretch.inputs.len());
+        if self.checkpointer.is_due() {
+            self.begin_checkpoint().await?;
+        }
+        Ok(())
     }
 
-    /// Evaluates `inputs`; units that fail for good are left out and named in `also`.
-    pub(super) async fn evaluate_inputs(
+    /// Evaluates `inputs`; units that fail twice are detached and named in `unit_changes`.
+    async fn evaluate_inputs(
         &mut self,
         inputs: &[EventInput],
-        also: &mut Vec<RecordBody>,
+        unit_changes: &mut Vec<RecordBody>,
     ) -> Result<EpochOutcome, EpochError> {
         let mut outcome = EpochOutcome::default();
         for piece in split_inputs(inputs) {
-            let epoch = self.sequencer.begin_epoch(piece);
-            // Before the rules, which ask them; those that people look at grow beside.
-            self.grow_rule_trees(piece);
-            self.send_events(piece.iter().map(|input| (input.position, &input.event)))
-                .await;
-            outcome.extend(self.run_layers(epoch, also).await?);
+            if self.driver.trees().is_some() {
+                let supervision = &self.parts.supervision;
+                supervision
+                    .faults
+                    .inject_fault("kinship", &supervision.clock);
+            }
+            self.driver.begin_inputs(piece);
+            let events = piece.iter().map(|input| (input.position, &input.event));
+            self.tree_feed.send_events(events).await;
+            outcome.extend(self.run_epoch(unit_changes).await?);
+            // Only now: a unit that fails in this piece is rebuilt up to the piece before.
             self.windows_upto = piece.last().map_or(self.windows_upto, |last| last.position);
         }
         Ok(outcome)
     }
 
     /// Lets time pass: it is `at` as of `position`.
-    pub(super) async fn advance_time(
+    async fn advance_time(
         &mut self,
-        (position, at): (Position, Timestamp),
-        also: &mut Vec<RecordBody>,
+        position: Position,
+        at: Timestamp,
+        unit_changes: &mut Vec<RecordBody>,
     ) -> Result<EpochOutcome, EpochError> {
-        let epoch = self.sequencer.begin_tick(position, at);
-        let outcome = self.run_layers(epoch, also).await?;
+        self.driver.begin_tick(position, at);
+        let outcome = self.run_epoch(unit_changes).await?;
         self.windows_upto = position;
         Ok(outcome)
     }
 
-    async fn run_layers(
+    /// Answers the steps of the epoch that the driver has begun.
+    async fn run_epoch(
         &mut self,
-        mut epoch: Epoch,
-        also: &mut Vec<RecordBody>,
+        unit_changes: &mut Vec<RecordBody>,
     ) -> Result<EpochOutcome, EpochError> {
-        for layer in 0..self.set.layers() {
-            self.run_layer(&mut epoch, layer, also).await?;
+        loop {
+            match self.driver.next_step(&mut self.alert_matcher) {
+                EpochStep::Match(step) => {
+                    let matched = self.pool.match_items(&step).await?;
+                    self.tally.count_runs(&matched);
+                    self.driver.record_matches(matched);
+                }
+                EpochStep::Windows(step) => {
+                    self.tally.count_matches(&step);
+                    let answer = self.run_windows(step, unit_changes).await?;
+                    self.driver.record_answers(answer);
+                }
+                // Nothing is stored outside of windows yet, so there is nothing to resume with.
+                EpochStep::Fetch(_) => self.driver.resume_with(Vec::new()),
+                EpochStep::Done(outcome) => return Ok(outcome),
+            }
         }
-        Ok(self.sequencer.finish_epoch(epoch))
+    }
+
+    /// Runs the windows of `step`; those that fail are restarted, or detached.
+    async fn run_windows(
+        &mut self,
+        step: WindowStep,
+        unit_changes: &mut Vec<RecordBody>,
+    ) -> Result<WindowAnswer, EpochError> {
+        let steps = Arc::clone(&step.steps);
+        let answers = self.pool.run_windows(step).await;
+        let mut answer = answers.answer;
+        for failed in answers.failed {
+            // Another shard of its rule has failed for good before, and silenced this one too.
+            let detached = self.driver.sequencer().detached_rules();
+            if detached.contains(&failed.unit.rule) {
+                continue;
+            }
+            let unit = failed.unit;
+            match self.restart_unit(failed, &steps).await {
+                Ok(retried) => answer.append(retried),
+                Err(cause) => unit_changes.push(self.detach_unit(unit, cause).await?),
+            }
+        }
+        Ok(answer)
     }
 
     /// Says whether anything waits for time to pass.
-    pub(super) fn publish_tick_need(&self) {
-        let needs = match self.sequencer.tenant_count() {
-            _ if !self.pool.has_state() || !self.sequencer.follows_wall_clock() => TickNeed::Never,
+    fn publish_tick_need(&self) {
+        let sequencer = self.driver.sequencer();
+        let needs = match sequencer.tenant_count() {
+            _ if !self.pool.has_state() || !sequencer.follows_wall_clock() => TickNeed::Never,
             1 => TickNeed::WhenQuiet,
             _ => TickNeed::Always,
         };
         self.parts.gauges.tick_need().set(needs);
     }
 
-    async fn run_layer(
-        &mut self,
-        epoch: &mut Epoch,
-        layer: u8,
-        also: &mut Vec<RecordBody>,
-    ) -> Result<(), EpochError> {
-        let items = epoch.layer_items(layer);
-        let mut matched = if items.is_empty() {
-            MatchOutput::default()
-        } else {
-            let unasked = Arc::new(self.sequencer.skipped_rules(epoch));
-            let head = (layer, &unasked, self.tree_lookup());
-            self.pool.match_items(head, &items).await?
-        };
-        self.sequencer.apply_breakers(epoch, &items, &mut matched);
-        self.sequencer.drop_detached_matches(&mut matched.matches);
-        super::tally::count_matched(&mut self.tally, &matched);
-        let work = split_by_shard(matched.matches, self.settings.shards);
-        let steps = epoch.steps();
-        let left_out = self.sequencer.detached_rules();
-        let answers = self.pool.run_windows(layer, work, &steps, left_out).await;
-        let (mut detections, mut late) = (answers.detections, answers.late);
-        let mut faults = answers.faults;
-        for (unit, matches, failed) in answers.failed {
-            if self.sequencer.detached_rules().contains(&unit.rule) {
-                continue;
-            }
-            match self.restart_unit(unit, &matches, &steps, failed).await {
-                Ok(found) => {
-                    detections.extend(found.detections);
-                    late.extend(found.late);
-                    faults.extend(found.faults);
-                }
-                Err(failure) => also.push(self.detach_unit(unit, failure).await?),
-            }
+    fn publish_tally(&mut self, outcome: &EpochOutcome) {
+        self.tally.publish(outcome);
+        if !outcome.breaks.is_empty() {
+            self.publish_outages();
         }
-        let left_out = self.sequencer.detached_rules();
-        detections.retain(|detection| !left_out.contains(&detection.rule));
-        self.sequencer.record_late(epoch, late);
-        self.sequencer.record_faults(epoch, faults);
-        self.sequencer
-            .raise_alerts(epoch, layer, detections, &mut self.alert_matcher);
+    }
+
+    fn publish_outages(&self) {
+        self.tally
+            .publish_outages(self.driver.sequencer().outages());
+    }
+
+    /// What the epoch behind `from`, up to `upto`, writes into the log.
+    fn epoch_records(
+        &self,
+        from: Position,
+        upto: Position,
+        derived: Vec<Event>,
+        unit_changes: Vec<RecordBody>,
+    ) -> EpochRecords {
+        EpochRecords {
+            from,
+            upto,
+            watermark: self.driver.sequencer().watermark(),
+            derived,
+            unit_changes,
+        }
+    }
+
+    /// Writes changes of units between epochs, with what is derived from them, and waits for it.
+    async fn commit_unit_changes(
+        &mut self,
+        derived: Vec<Event>,
+        unit_changes: Vec<RecordBody>,
+    ) -> Result<(), EpochError> {
+        self.finish_commit().await?;
+        let at = self.evaluated_upto();
+        let records = self.epoch_records(at, at, derived, unit_changes);
+        self.committer.begin_commit(records).await?;
+        self.finish_commit().await
+    }
+
+    async fn wait_until_durable(&mut self) -> Result<(), EpochError> {
+        self.committer.wait_until_durable(&self.tree_feed).await
+    }
+
+    /// Saves the state as of [`EvaluationCore::evaluated_upto`], so that a recovery need not read
+    /// the log from its start.
+    pub(crate) async fn take_checkpoint(&mut self) -> Result<(), EpochError> {
+        self.begin_checkpoint().await?;
+        self.checkpointer.wait_until_saved().await;
         Ok(())
     }
 
-    fn count_outcome(&mut self, outcome: &EpochOutcome, inputs: usize) {
-        self.uncommitted_events += inputs as u64;
-        let gauges = &self.parts.gauges;
-        gauges.count_late(outcome.late.len() as u64);
-        for fault in &outcome.faults {
-            debug!(rule_id = %fault.rule, fault = %fault.message, "rule failed on an event");
-            gauges.count_fault(fault.rule.as_str());
-        }
-        self.publish_tally(outcome);
+    async fn begin_checkpoint(&mut self) -> Result<(), EpochError> {
+        // Durable first: a checkpoint ahead of the log would hide alerts that were never written.
+        self.wait_until_durable().await?;
+        let source = CheckpointSource {
+            upto: self.evaluated_upto(),
+            driver: &self.driver,
+            pool: &mut self.pool,
+            detached: &self.detached,
+        };
+        self.checkpointer.begin_checkpoint(source).await;
+        Ok(())
     }
 
-    /// Goes on with the rules of `activated`; windows of rules whose meaning is unchanged keep their state.
-    pub(super) async fn activate_rules(
+    /// Puts the rules of `activated` in force. Which windows keep their state is the driver's
+    /// decision; here only bytes move.
+    async fn activate_rules(
         &mut self,
         at: Position,
         activated: &RuleSetActivation,
     ) -> Result<(), EpochError> {
         let set = load_logged_rules(&self.parts.rulebook, at, activated)?;
         let settings = PipelineSettings::from_activated(activated, self.parts.config.window_shards);
-        let kept = self
-            .pool
-            .checkpoint_windows(self.sequencer.detached_rules(), CheckpointScope::Copy);
-        let kept = kept.await?;
-        let (old, lost) = (Arc::clone(&self.set), std::mem::take(&mut self.detached));
-        let trees = self.rule_trees.take();
-        self.reset_to_rules(set, settings, at);
-        let trees = self.rule_trees_at(trees, at).await?;
-        self.use_rule_trees(trees);
-        for (unit, _, parts) in kept {
-            let Some(CheckpointPart::Bytes(bytes)) = parts.first() else {
-                continue;
-            };
-            let Some(rule) = self.set.successor(&old, unit.rule) else {
-                continue;
-            };
-            let unit = WindowShard {
-                rule,
-                shard: unit.shard,
-            };
-            if let Ok(window) = self.plan.restore_window(unit, bytes) {
-                self.pool.restore_window(unit, window).await;
+        // The bytes of the windows before their actors are replaced: the new ones begin empty.
+        let rules = self.driver.sequencer().detached_rules();
+        let copies = self.pool.checkpoint_windows(rules, CheckpointScope::Copy);
+        let windows = copies.await?;
+        let old = Arc::clone(self.driver.rule_set());
+        let detached = self.detached.take_all();
+        let change = self.reset_to_rules(set, settings, at);
+        if change.has_new_trees() {
+            self.fill_rule_trees(at).await?;
+        }
+        for window in windows {
+            if let Some(CheckpointPart::Bytes(bytes)) = window.pieces.first()
+                && let Some((unit, carried)) = change.carry_over(window.unit, bytes)
+            {
+                self.pool.restore_window(unit, carried).await;
             }
         }
-        self.keep_detached(lost, &old, at);
+        self.keep_detached(detached, &old, at);
         self.publish_outages();
-        info!(position = %at, rules = self.rule_count(), "rules are active");
+        info!(position = %at, rules = self.driver.rule_set().rules().len(), "rules are active");
         Ok(())
     }
 
-    /// Starts over with `set`, activated at `at`, without any state of windows and without trees.
-    pub(super) fn reset_to_rules(
+    /// Fills the trees that rules ask since `at` with the events of the log before.
+    async fn fill_rule_trees(&mut self, at: Position) -> Result<(), EpochError> {
+        let mut reader = self.parts.readers.open_reader();
+        let set = Arc::clone(self.driver.rule_set());
+        let settings = self.driver.settings().clone();
+        let read = move || seed_trees(&mut reader, &set, &settings, at);
+        let trees = tokio::task::spawn_blocking(read).await;
+        self.driver
+            .use_trees(Some(trees.map_err(|_| EpochError::LogGone)??));
+        info!(position = %at, "rules ask trees, which are made of the log before");
+        Ok(())
+    }
+
+    /// Puts `set`, activated at `at`, in force with empty windows; no unit is detached.
+    fn reset_to_rules(
         &mut self,
         set: Arc<RuleSet>,
         settings: PipelineSettings,
         at: Position,
-    ) {
+    ) -> RuleSetChange {
         let parts = &self.parts;
-        let supervision = &parts.supervision;
-        // The old actors are let go before new ones of the same names are made.
-        self.pool = ActorPool::empty(supervision, &parts.gauges);
-        self.plan = Arc::new(WindowPlan::new(Arc::clone(&set), &settings));
-        self.pool =
-            ActorPool::start_actors(&set, &self.plan, &parts.threads, supervision, &parts.gauges);
-        self.sequencer.activate_rules(Arc::clone(&set), &settings);
+        let change = self.driver.activate_rules(Arc::clone(&set), &settings);
+        // Let the old actors go before new ones of the same names are started.
+        self.pool = ActorPool::empty(&parts.supervision, &parts.gauges);
+        self.pool = ActorPool::start_actors(
+            &set,
+            self.driver.plan(),
+            &parts.threads,
+            &parts.supervision,
+            &parts.gauges,
+        );
         self.alert_matcher = RuleMatcher::new(Arc::clone(&set));
-        self.rule_trees = None;
-        self.parts.gauges.set_rule_count(set.rules().len());
-        self.parts.rulebook.set_current_rules(at, &set);
-        self.parts
+        parts.gauges.set_rule_count(set.rules().len());
+        parts.rulebook.set_current_rules(at, &set);
+        parts
             .rulebook
             .windows
             .replace_windows(&set, self.pool.window_slots());
-        self.send_links(at, set.links());
-        self.detached.clear();
+        self.tree_feed.send_links(at, set.links());
+        self.detached = DetachedUnits::default();
         self.rules_since = at;
-        self.set = set;
-        self.settings = settings;
+        change
     }
-}
-
-/// The rules of a record; they loaded when it was written.
-pub(super) fn load_logged_rules(
-    rulebook: &Rulebook,
-    at: Position,
-    activated: &RuleSetActivation,
-) -> Result<Arc<RuleSet>, EpochError> {
-    let failed = |diagnostics: Vec<Diagnostic>| EpochError::Rules {
-        at,
-        first: diagnostics
-            .first()
-            .map(ToString::to_string)
-            .unwrap_or_default(),
-    };
-    rulebook.load_rules(&activated.files).map_err(failed)
 }
 
 /// Records of one stretch at most, so that no epoch grows beyond its limit.

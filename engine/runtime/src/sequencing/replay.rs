@@ -1,7 +1,10 @@
 //! A stretch of the log run again through the pure pipeline, for some of the rules.
 //!
-//! Owns how a lost window gets its state back: from a checkpoint and the log, by the same code that made
-//! the state in the first place. Nothing here writes; the caller decides what to do with what comes out.
+//! Owns how a window that lost its state gets it back: from a checkpoint and the log, by the same
+//! code that made the state in the first place. Nothing here writes; what to do with the state and
+//! with the alerts that come out is the caller's job.
+//! Invariant: what comes out depends on the log, the base and the rules alone, so it is what the
+//! unit would have had if it had never failed.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,27 +17,28 @@ use larum_rule::RuleSet;
 
 use crate::rulebook::Rulebook;
 use crate::sequencing::base_state::BaseState;
-use crate::sequencing::detached_unit::{required_rules, rule_numbers};
-use crate::sequencing::evaluation_core::{EpochError, load_logged_rules};
-use crate::sequencing::rule_trees::activate_pipeline;
+use crate::sequencing::epoch_error::EpochError;
+use crate::sequencing::logged_rules::load_logged_rules;
+use crate::sequencing::rule_relations::{required_rules, rule_numbers};
+use crate::sequencing::rule_trees::{ReplayActivation, activate_in_replay};
 
 /// Records read at once.
 const RECORDS: usize = 4_096;
 /// Bytes read at once.
 const BYTES: usize = 8 * 1024 * 1024;
 
-/// What to run again.
+/// The stretch to run again, and for whom.
 #[derive(Clone)]
 pub(super) struct UnitReplay {
-    /// From where.
+    /// The state to start from.
     pub(super) base: BaseState,
-    /// Up to where, inclusive.
+    /// The last position to run.
     pub(super) upto: Position,
-    /// For these rules and those whose alerts they read; all others say nothing.
+    /// For these rules and those whose alerts they read; all others are detached.
     pub(super) rules: BTreeSet<RuleId>,
     /// The settings where the log has none yet; the shards hold throughout.
     pub(super) settings: PipelineSettings,
-    /// The unit it is done for; faults injected there strike here too.
+    /// The unit it is done for; faults that tests inject there strike here too.
     pub(super) unit: Arc<str>,
     /// Faults of test builds.
     pub(super) faults: Faults,
@@ -44,7 +48,7 @@ pub(super) struct UnitReplay {
     pub(super) rulebook: Arc<Rulebook>,
 }
 
-/// What came out.
+/// What running a stretch again gave.
 #[derive(Debug)]
 pub(super) struct UnitReplayOutcome {
     /// The state as of the end.
@@ -70,7 +74,7 @@ pub(super) enum UnitReplayError {
     Panicked(String),
 }
 
-/// Runs it, under guard: the code that panicked once may do so again.
+/// Runs a stretch again under guard: the code that panicked once may do so again.
 pub(super) fn replay_guarded(
     reader: &mut LogReader,
     job: &UnitReplay,
@@ -117,17 +121,21 @@ fn replay_log(
                     record: None,
                 }),
                 RecordBody::RuleSetActivated(activated) => {
+                    // Events before the activation belong to the rules before it.
                     alerts.extend(run_inputs(&mut pipeline, &mut inputs));
                     let set = load_logged_rules(&job.rulebook, record.position, &activated)?;
                     let settings = PipelineSettings::from_activated(&activated, shards);
-                    activate_pipeline(&mut pipeline, (set, settings), (reader, record.position))?;
+                    let at = record.position;
+                    let activation = ReplayActivation { set, settings, at };
+                    activate_in_replay(&mut pipeline, activation, reader)?;
+                    // Activation attaches all rules; those of other units stay silent.
                     detach_other_rules(&mut pipeline, &job.rules);
                 }
                 RecordBody::Tick { at } => {
                     alerts.extend(run_inputs(&mut pipeline, &mut inputs));
                     alerts.extend(placed_alerts(pipeline.tick(record.position, at)));
                 }
-                // Rules that say nothing here have raised alerts too, and events may name them.
+                // Rules that are detached here have raised alerts too, and events may name them.
                 RecordBody::Derived { event } => pipeline.remember_alert(&event),
                 RecordBody::EpochCommit(_)
                 | RecordBody::UnitDetached(_)

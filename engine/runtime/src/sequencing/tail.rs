@@ -1,8 +1,9 @@
 //! What the sequencer reads: the newest records from memory, everything else from the log.
 //!
-//! Owns the decision where the next stretch comes from. Records arrive by message while there is credit
-//! for them; when the sequencer is further behind than that, it reads the log, so memory stays bounded and
-//! nothing is skipped.
+//! Owns the decision where the next stretch comes from. Records arrive by message while there is
+//! credit for them; when the sequencer is further behind than that, it reads the log. Evaluating a
+//! stretch is the core's job.
+//! Invariant: stretches follow on one another without a gap, and memory is bounded by the credit.
 
 use std::collections::VecDeque;
 
@@ -12,7 +13,7 @@ use larum_pipeline::EventInput;
 use larum_query::ReaderFactory;
 
 use crate::messages::CommittedBatch;
-use crate::sequencing::evaluation_core::EpochError;
+use crate::sequencing::epoch_error::EpochError;
 
 /// Most bytes read from the log at once.
 const READ_BYTES: usize = 8 * 1024 * 1024;
@@ -111,7 +112,7 @@ impl RecordTail {
 
 /// Where the next stretch comes from.
 pub(crate) enum NextStretch {
-    /// There is none.
+    /// Everything is evaluated.
     Nothing,
     /// From memory.
     Ready(LogStretch),

@@ -1,73 +1,99 @@
-//! What is counted and told of rules, epoch by epoch.
+//! What is counted and reported of rules, epoch by epoch.
 //!
-//! Owns counters and log lines only; nothing here decides anything. What a recovery runs again was counted before.
+//! Owns counters, log lines and problems; nothing here decides anything. A recovery runs epochs
+//! again that were counted before, so it drops what it counts.
 
-use larum_pipeline::{BreakerChange, BreakerEvent, EpochOutcome, MatchOutput};
-use tracing::{error, info, warn};
+use std::sync::Arc;
 
-use crate::rulebook::RuleTally;
-use crate::sequencing::evaluation_core::EvaluationCore;
+use larum_pipeline::{
+    BreakerChange, BreakerEvent, EpochOutcome, MatchOutput, RuleOutage, WindowStep,
+};
+use tracing::{debug, error, info, warn};
+
+use crate::gauges::EngineGauges;
+use crate::rulebook::{RuleTally, Rulebook};
 
 /// What a problem with rules that are broken out is about.
 const ABOUT: &str = "rules broken out";
 /// Rules named in a problem.
 const NAMED: usize = 10;
 
-/// Counts what a layer's matchers found.
-pub(super) fn count_matched(tally: &mut RuleTally, matched: &MatchOutput) {
-    for found in &matched.matches {
-        tally.entry(found.rule).or_default().matches += 1;
-    }
-    for run in &matched.runs {
-        tally.entry(run.rule).or_default().runs += 1;
-    }
-    for (rule, nanos) in &matched.timed {
-        let counts = tally.entry(*rule).or_default();
-        counts.timed += 1;
-        counts.nanos += nanos;
-    }
+/// Counts of the epochs since the last one that was published.
+pub(super) struct EpochTally {
+    counts: RuleTally,
+    rulebook: Arc<Rulebook>,
+    gauges: Arc<EngineGauges>,
 }
 
-impl EvaluationCore {
-    /// Shows what was counted, and tells of rules that were broken out or are back.
-    pub(super) fn publish_tally(&mut self, outcome: &EpochOutcome) {
-        for fault in &outcome.faults {
-            self.tally.entry(fault.number).or_default().faults += 1;
+impl EpochTally {
+    /// Counts nothing yet.
+    pub(super) fn new(rulebook: &Arc<Rulebook>, gauges: &Arc<EngineGauges>) -> Self {
+        Self {
+            counts: RuleTally::new(),
+            rulebook: Arc::clone(rulebook),
+            gauges: Arc::clone(gauges),
         }
-        for excepted in &outcome.excepted {
-            self.tally.entry(excepted.rule).or_default().excepted += excepted.count;
-        }
-        let tally = std::mem::take(&mut self.tally);
-        self.parts.rulebook.add_tally(&tally);
-        if outcome.breaks.is_empty() {
-            return;
-        }
-        outcome.breaks.iter().for_each(log_rule_break);
-        self.publish_outages();
     }
 
-    /// Shows what rules missed and miss.
-    pub(super) fn publish_outages(&self) {
-        let missed = self.sequencer.outages();
-        let open = missed.iter().filter(|one| one.before.is_none());
+    /// Counts the scripts that ran in a layer's matchers.
+    pub(super) fn count_runs(&mut self, matched: &MatchOutput) {
+        for run in &matched.runs {
+            self.counts.entry(run.rule).or_default().runs += 1;
+        }
+        for (rule, nanos) in &matched.timed {
+            let counts = self.counts.entry(*rule).or_default();
+            counts.timed += 1;
+            counts.nanos += nanos;
+        }
+    }
+
+    /// Counts the matches that a layer's windows are given.
+    pub(super) fn count_matches(&mut self, step: &WindowStep) {
+        for (unit, matches) in &step.matches {
+            self.counts.entry(unit.rule).or_default().matches += matches.len() as u64;
+        }
+    }
+
+    /// Forgets what was counted since it was last published.
+    pub(super) fn clear(&mut self) {
+        self.counts.clear();
+    }
+
+    /// Publishes what was counted, and reports what an epoch put out besides alerts.
+    pub(super) fn publish(&mut self, outcome: &EpochOutcome) {
+        self.gauges.count_late(outcome.late.len() as u64);
+        for fault in &outcome.faults {
+            debug!(rule_id = %fault.rule, fault = %fault.message, "rule failed on an event");
+            self.gauges.count_fault(fault.rule.as_str());
+            self.counts.entry(fault.number).or_default().faults += 1;
+        }
+        for excepted in &outcome.excepted {
+            self.counts.entry(excepted.rule).or_default().excepted += excepted.count;
+        }
+        self.rulebook.add_tally(&std::mem::take(&mut self.counts));
+        outcome.breaks.iter().for_each(log_rule_break);
+    }
+
+    /// Publishes what rules missed and still miss.
+    pub(super) fn publish_outages(&self, outages: Vec<RuleOutage>) {
+        let open = outages.iter().filter(|outage| outage.before.is_none());
         let mut named: Vec<String> = open
-            .map(|one| {
+            .map(|outage| {
                 format!(
                     "{} behind position {} ({})",
-                    one.rule, one.after, one.reason
+                    outage.rule, outage.after, outage.reason
                 )
             })
             .collect();
         let number = named.len();
         named.truncate(NAMED);
-        let gauges = &self.parts.gauges;
         if number == 0 {
-            gauges.clear_problem(ABOUT);
+            self.gauges.clear_problem(ABOUT);
         } else {
             let words = format!("{number} rules are broken out: {}", named.join("; "));
-            gauges.report_problem(ABOUT, words);
+            self.gauges.report_problem(ABOUT, words);
         }
-        self.parts.rulebook.set_outages(missed);
+        self.rulebook.set_outages(outages);
     }
 }
 

@@ -8,9 +8,9 @@ pub(crate) struct EngineThreads {
     pub(crate) log: Arbiter,
     /// The log's upkeep.
     pub(crate) upkeep: Arbiter,
-    /// Sequencer and alert words.
+    /// The sequencer, and the `.alert` closures of rules.
     pub(crate) sequencer: Arbiter,
-    /// Trees.
+    /// The trees that people look at.
     pub(crate) trees: Arbiter,
     /// Channels and handlers.
     pub(crate) channels: Arbiter,
@@ -21,7 +21,8 @@ pub(crate) struct EngineThreads {
 }
 
 impl EngineThreads {
-    /// Starts `matchers` threads for matching and `shards` for windows, and one for each of the rest.
+    /// Starts `matchers` threads for matching and `shards` for windows, and one for each of the
+    /// rest.
     pub(crate) fn start(matchers: usize, shards: usize) -> Self {
         let start = |number: usize| (0..number.max(1)).map(|_| Arbiter::new()).collect();
         Self {

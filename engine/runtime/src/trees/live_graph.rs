@@ -223,7 +223,7 @@ impl LiveGraph {
         }
     }
 
-    /// Links hold for what stands behind a position.
+    /// Links hold for the events behind a position.
     pub(crate) fn use_links(&mut self, at: Position, links: &Arc<LinkSet>) {
         if self.memory.history.add_links(at, links) {
             let written = LinkHistory::encode_links(links);
@@ -270,7 +270,10 @@ impl LiveGraph {
     pub(crate) fn spill_evicted(&mut self) -> bool {
         let evicted = self.memory.graph.take_evicted_trees();
         self.context.watchers.notify_spilled(&evicted);
-        self.context.store_writer.spilled().queue_trees(evicted)
+        self.context
+            .store_writer
+            .spilled_trees()
+            .queue_trees(evicted)
     }
 
     /// The part of a checkpoint of everything up to `upto`: the last one, unless that is long ago

@@ -27,7 +27,7 @@ const REPORTS_MOST: u32 = 10;
 /// See [`REPORTS_MOST`].
 const PERIOD: Span = Span::from_seconds(60);
 
-/// Tells of events that trees could not take as they say. Clones are the same one.
+/// Reports events that trees could not take as they are. Clones are the same one.
 #[derive(Clone)]
 pub(crate) struct RefusalReporter {
     log: Addr<LogActor>,

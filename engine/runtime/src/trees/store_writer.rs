@@ -37,7 +37,7 @@ impl TreeStoreWriter {
     }
 
     /// The trees that memory let go.
-    pub(crate) fn spilled(&self) -> &SpilledTrees {
+    pub(crate) fn spilled_trees(&self) -> &SpilledTrees {
         &self.spilled
     }
 

@@ -130,7 +130,7 @@ pub fn offline(records: &[Record]) -> Vec<String> {
                 let set = RuleSet::load(&activated.files).unwrap();
                 pipeline.activate_rules(
                     Arc::new(set),
-                    PipelineSettings::from_activated(activated, 1),
+                    &PipelineSettings::from_activated(activated, 1),
                 );
             }
             RecordBody::Tick { at } if record.position <= evaluated => {

@@ -5,45 +5,14 @@
 //! Invariant: a tree counts every listed alert that names it, and those that stand, so it joins
 //! others exactly while one does.
 
-use std::sync::Arc;
-
-use larum_event::{AlertStatus, Position, RuleId, Severity, Timestamp};
+use larum_event::AlertStatus;
 
 use super::TieCause;
+use super::alert_update::AlertUpdate;
 use super::case::{AlertKey, ListedAlert};
 use super::merge_set::MergeSet;
 use super::slots::{CaseSlot, TreeSlot};
 use super::tenant_incidents::TenantIncidents;
-use crate::tree_members::TreeId;
-
-/// One revision of an alert.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct AlertUpdate<'a> {
-    /// The alert's id.
-    pub(crate) id: &'a Arc<str>,
-    /// 1, 2, .. One that is not above the last one is passed over.
-    pub(crate) revision: u32,
-    pub(crate) status: AlertStatus,
-    pub(crate) rule: &'a RuleId,
-    pub(crate) title: Option<&'a Arc<str>>,
-    pub(crate) severity: Severity,
-    pub(crate) attack: &'a [Arc<str>],
-    /// The alert's own time.
-    pub(crate) time: Timestamp,
-    /// Time of the first event behind it.
-    pub(crate) first: Timestamp,
-    /// Time of the last event behind it.
-    pub(crate) last: Timestamp,
-    pub(crate) message: &'a str,
-    /// Where this revision stands.
-    pub(crate) position: Position,
-    /// Kind and value of what its evidence and its key name.
-    pub(crate) entities: &'a [(Arc<str>, Arc<str>)],
-    /// The tree that the alert is a node of.
-    pub(crate) tree: TreeId,
-    /// Other trees that hold its evidence.
-    pub(crate) others: &'a [TreeId],
-}
 
 impl TenantIncidents {
     /// An alert was raised, revised or retracted.
@@ -57,7 +26,7 @@ impl TenantIncidents {
         self.enforce_limits();
     }
 
-    /// An alert of which nothing is known stands.
+    /// An unknown alert is in force.
     fn insert_alert(&mut self, alert: &AlertUpdate<'_>) {
         let mut trees = Vec::new();
         self.add_trees(&mut trees, alert);
@@ -209,8 +178,8 @@ impl TenantIncidents {
             let now = self.trees.current_slot(*tree);
             if let Some(tree) = self.trees.get_mut(now) {
                 tree.listed = tree.listed.saturating_sub(1);
-                let stands = u32::from(alert.is_standing());
-                tree.standing = tree.standing.saturating_sub(stands);
+                let in_force = u32::from(alert.is_standing());
+                tree.standing = tree.standing.saturating_sub(in_force);
             }
         }
     }

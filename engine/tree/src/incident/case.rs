@@ -11,10 +11,12 @@ use std::sync::Arc;
 use larum_event::{AlertStatus, Position, RuleId, Severity, Timestamp, limits};
 use serde::{Deserialize, Serialize};
 
+use super::alert_update::AlertUpdate;
+use super::incident_limits::IncidentLimits;
 use super::slots::TreeSlot;
-use super::{AlertUpdate, IncidentId, IncidentLimits, IncidentTie};
+use super::{IncidentId, IncidentTie};
 
-/// The order of alerts in an incident: where the first revision that was seen stands, and the id.
+/// The order of alerts in an incident: the position of the first revision that was seen, and the id.
 pub(super) type AlertKey = (Position, Arc<str>);
 
 /// An alert that is listed.
@@ -100,7 +102,7 @@ impl AlertTally {
         self.standing.iter().sum()
     }
 
-    /// `None` when no alert stands.
+    /// `None` when no alert is in force.
     pub(super) fn worst_severity(&self) -> Option<Severity> {
         let levels = Severity::ALL.into_iter().zip(self.standing);
         levels

@@ -14,9 +14,11 @@ use std::sync::Arc;
 use larum_event::Position;
 use serde::{Deserialize, Serialize};
 
+use super::IncidentId;
+use super::alert_update::AlertUpdate;
 use super::case::{AlertKey, IncidentCase, ListedAlert};
+use super::incident_limits::IncidentLimits;
 use super::slots::{CaseSlot, TreeSlot};
-use super::{AlertUpdate, IncidentId, IncidentLimits};
 
 /// All incidents of a tenant.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -6,8 +6,9 @@
 use serde::Deserialize;
 
 use super::case_table::CaseTable;
+use super::incident_limits::IncidentLimits;
 use super::shared_nodes::SharedNodes;
-use super::tenant_incidents::{IncidentLimits, TenantIncidents};
+use super::tenant_incidents::TenantIncidents;
 use super::tree_table::TreeTable;
 use crate::error::GraphRestoreError;
 
@@ -47,7 +48,6 @@ impl TryFrom<IncidentsCheckpoint> for TenantIncidents {
                 .ok_or(damaged("a tree is of an incident that is not there"))?;
             case.trees.insert(*slot);
         }
-        // Count alerts only after every tree has its incident: an alert may name any of them.
         for (slot, case) in &cases.slots {
             for alert in case.alerts.values() {
                 for tree in &alert.trees {

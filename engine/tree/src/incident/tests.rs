@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use larum_event::{AlertStatus, IncidentJoin, Position, RuleId, Severity, Span, Timestamp};
 
+use super::incident_limits::IncidentLimits;
 use super::{
-    AlertUpdate, IncidentId, IncidentLimits, IncidentStatus, IncidentSummary, SharedNodeId,
-    TenantIncidents, TieCause, TreeFacts, TreeTouch,
+    AlertUpdate, IncidentId, IncidentStatus, IncidentSummary, SharedNodeId, TenantIncidents,
+    TieCause, TreeFacts, TreeTouch,
 };
 use crate::tree_members::TreeId;
 

@@ -1,4 +1,4 @@
-//! What incidents know of trees: in which one they are, and whether an alert of theirs stands.
+//! What incidents know of trees: in which one they are, and whether an alert of theirs is in force.
 //!
 //! Owns the numbers of trees here. A tree has one of its own, because its id changes when it
 //! becomes part of an older tree, and what is known of the larger one should not be moved for that.

@@ -45,9 +45,9 @@ impl TenantCheckpoint {
             if graph.nodes.find(written.class, &written.name).is_some() {
                 return Err(damage_error("a node occurs twice"));
             }
-            let component = numbers.get(written.component as usize);
-            let component =
-                *component.ok_or(damage_error("a node is of a component that is not there"))?;
+            let component = *numbers
+                .get(written.component as usize)
+                .ok_or(damage_error("a node is of a component that is not there"))?;
             let name = written.name.clone();
             let node = GraphNode::new(name, written.class, written.reason, written.named);
             restorer.nodes.push(graph.add_node(node, component));

@@ -113,6 +113,22 @@ fn an_alert_on_events_of_two_trees_stands_in_one_and_is_linked_in_the_other() {
 }
 
 #[test]
+fn a_linked_alert_stands_under_its_trigger_and_not_under_other_evidence() {
+    let events = [
+        said("e1", 1, "one"),
+        said("e2", 2, "a").under("one"),
+        said("e3", 3, "two"),
+    ];
+    let raised = alert("alert-1", 1, &["e1", "e2"], caused_by(&events[2]));
+    let forest = forest(&events, vec![raised]);
+    assert_eq!(tree(&forest, "alert-1").root.as_ref(), "two");
+    assert_eq!(
+        outline(&tree(&forest, "one")),
+        ["one [e1]", "one > a [e2]", "a > alert-1 []"]
+    );
+}
+
+#[test]
 fn an_alert_of_no_workflow_stands_under_the_alert_that_set_it_off() {
     let event = said("e1", 1, "root");
     let first = alert("alert-1", 1, &["e1"], caused_by(&event));

@@ -43,6 +43,20 @@ fn a_tree_takes_its_last_step_and_refuses_the_next() {
 }
 
 #[test]
+fn trees_that_would_be_too_large_together_stay_two() {
+    let (forest, reports) = grown(&[
+        said("e1", 1, "one"),
+        said("e2", 2, "a").under("one"),
+        said("e3", 3, "two"),
+        said("e4", 4, "b").under("two"),
+        said("e5", 5, "two").under("one"),
+    ]);
+    assert!(matches!(&reports[..], [TreeReport::RootFull { event, .. }] if event.as_str() == "e5"));
+    assert_eq!(forest.stats().roots, 2);
+    assert_eq!(outline(&tree(&forest, "b")), ["two [e3]", "two > b [e4]"]);
+}
+
+#[test]
 fn a_step_keeps_its_earliest_events_and_counts_the_others() {
     let events = [
         said("e3", 3, "root"),

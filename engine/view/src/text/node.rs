@@ -133,12 +133,12 @@ pub(super) fn detail_lines(node: &TreeNode, day: UtcDay, style: TextStyle) -> Ve
         | NodeKind::Linked => collect_repeats(&node.events),
     };
     repeats.extend(node.folds.iter().map(EventRepeat::from_fold));
-    let lines = repeats.iter().map(|repeat| {
+    let repeat_lines = repeats.iter().map(|repeat| {
         let mut line = TextLine::default();
         push_event(&mut line, repeat, day);
         line
     });
-    let mut lines: Vec<_> = lines.collect();
+    let mut lines: Vec<_> = repeat_lines.collect();
     if node.events_left_out > 0 {
         let more = format_amount(node.events_left_out, "event");
         lines.push(TextLine::from_text(

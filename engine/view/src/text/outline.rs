@@ -91,7 +91,7 @@ fn write_head(text: &mut String, view: &TreeView, style: TextStyle) {
     }
 }
 
-/// Where a node stands in the outline.
+/// Where a node is in the outline.
 #[derive(Default)]
 struct OutlineBranch {
     /// Levels below the first line of the page.

@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 
-use larum_event::{Join, MatchValues, ScalarValue, WindowComparison};
+use larum_event::value::{Comparison, Number};
+use larum_event::{Join, MatchValues, ScalarValue};
 
 use super::partial::PartialChain;
 
@@ -22,16 +23,13 @@ pub(super) fn satisfies_joins(
 }
 
 fn satisfies_comparison(
-    comparison: WindowComparison,
+    comparison: Comparison,
     value: Option<&ScalarValue>,
     other: Option<&ScalarValue>,
 ) -> bool {
-    let is_different = comparison == WindowComparison::NotEqual;
+    let is_different = comparison == Comparison::NotEqual;
     match (value, other) {
-        (Some(value), Some(other)) => match compare_values(value, other) {
-            Some(ordering) => comparison.evaluate(&ordering, &Ordering::Equal),
-            None => is_different,
-        },
+        (Some(value), Some(other)) => comparison.accepts_order(compare_values(value, other)),
         (None, None) => false,
         (Some(_), None) | (None, Some(_)) => is_different,
     }
@@ -42,31 +40,14 @@ fn compare_values(value: &ScalarValue, other: &ScalarValue) -> Option<Ordering> 
     match (value, other) {
         (ScalarValue::Bool(value), ScalarValue::Bool(other)) => Some(value.cmp(other)),
         (ScalarValue::Str(value), ScalarValue::Str(other)) => Some(value.cmp(other)),
-        (ScalarValue::Int(value), ScalarValue::Int(other)) => Some(value.cmp(other)),
-        (ScalarValue::Float(value), ScalarValue::Float(other)) => {
-            f64::from_bits(*value).partial_cmp(&f64::from_bits(*other))
-        }
-        (ScalarValue::Int(value), ScalarValue::Float(other)) => {
-            compare_int_float(*value, f64::from_bits(*other))
-        }
-        (ScalarValue::Float(value), ScalarValue::Int(other)) => {
-            compare_int_float(*other, f64::from_bits(*value)).map(Ordering::reverse)
-        }
-        _ => None,
+        _ => as_number(value)?.order(as_number(other)?),
     }
 }
 
-/// Compares exactly: a float cannot hold all 64 bits of the integer.
-fn compare_int_float(value: i64, other: f64) -> Option<Ordering> {
-    if other.is_nan() {
-        return None;
+fn as_number(value: &ScalarValue) -> Option<Number> {
+    match value {
+        ScalarValue::Int(whole) => Some(Number::Whole((*whole).into())),
+        ScalarValue::Float(bits) => Some(Number::Float(f64::from_bits(*bits))),
+        ScalarValue::Bool(_) | ScalarValue::Str(_) => None,
     }
-    let floor = other.floor();
-    // Saturates at the ends of `i128`, which are further than any whole number.
-    let ordering = i128::from(value).cmp(&(floor as i128));
-    Some(ordering.then(if other > floor {
-        Ordering::Less
-    } else {
-        Ordering::Equal
-    }))
 }

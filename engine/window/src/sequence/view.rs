@@ -1,4 +1,8 @@
 //! The state of a key as people see it, and the check of a state read from a checkpoint.
+//!
+//! Owns what is shown of a state; it never changes one, which is the job of
+//! [`super::sequence_state`].
+//! Invariant: an event is shown once, so a run that a partial chain refers to is part of that chain.
 
 use std::sync::Arc;
 

@@ -1,8 +1,9 @@
 //! Windows of every kind, and streams for them that come out of order.
 
+use larum_event::value::Comparison;
 use larum_event::{
     Aggregate, Amount, Bounds, FiringPolicy, Join, Match, MatchValues, ScalarValue, Sequence, Span,
-    Step, StepOccurrence, Watermark, WindowComparison, WindowExtent, WindowMeasure, WindowSpec,
+    Step, StepOccurrence, Watermark, WindowExtent, WindowMeasure, WindowSpec,
 };
 use proptest::prelude::*;
 
@@ -116,7 +117,7 @@ fn occurs() -> impl Strategy<Value = StepOccurrence> {
 }
 
 fn joins(step: usize) -> Vec<Join> {
-    let comparison = WindowComparison::Equal;
+    let comparison = Comparison::Equal;
     let join = Join {
         value: 0,
         comparison,

@@ -1,6 +1,7 @@
 //! What a correlation's condition asks.
 
-use larum_event::{Amount, Bound, Bounds, WindowComparison};
+use larum_event::value::Comparison;
+use larum_event::{Amount, Bound, Bounds};
 
 use super::CorrelationKind;
 use crate::error::{DocumentProblem, SigmaResult};
@@ -54,12 +55,12 @@ pub(super) fn read_condition(
                 asked.percentile = Some(read_percentile(value)?);
                 continue;
             }
-            "lt" => WindowComparison::Less,
-            "lte" => WindowComparison::AtMost,
-            "gt" => WindowComparison::Greater,
-            "gte" => WindowComparison::AtLeast,
-            "eq" => WindowComparison::Equal,
-            "neq" => WindowComparison::NotEqual,
+            "lt" => Comparison::Less,
+            "lte" => Comparison::AtMost,
+            "gt" => Comparison::Greater,
+            "gte" => Comparison::AtLeast,
+            "eq" => Comparison::Equal,
+            "neq" => Comparison::NotEqual,
             _ => {
                 let reason = format!("the condition cannot have {key:?}");
                 return Err(DocumentProblem::new(value.line, reason));

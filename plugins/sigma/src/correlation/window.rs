@@ -7,9 +7,10 @@
 
 use std::sync::Arc;
 
+use larum_event::value::Comparison;
 use larum_event::{
-    Aggregate, Amount, Bounds, Sequence, Step, StepOccurrence, WindowComparison, WindowExtent,
-    WindowMeasure, WindowSpec, limits,
+    Aggregate, Amount, Bounds, Sequence, Step, StepOccurrence, WindowExtent, WindowMeasure,
+    WindowSpec, limits,
 };
 
 use super::{CorrelationKind, RuleReference, SigmaCorrelation, WindowCut};
@@ -138,11 +139,9 @@ impl SigmaCorrelation {
             .as_slice()
             .iter()
             .any(|bound| match bound.comparison {
-                WindowComparison::Less => bound.value <= one,
-                WindowComparison::AtMost | WindowComparison::Equal => bound.value < one,
-                WindowComparison::NotEqual
-                | WindowComparison::AtLeast
-                | WindowComparison::Greater => false,
+                Comparison::Less => bound.value <= one,
+                Comparison::AtMost | Comparison::Equal => bound.value < one,
+                Comparison::NotEqual | Comparison::AtLeast | Comparison::Greater => false,
             });
         is_below_one && self.bounds.contains(Amount::ZERO)
     }

@@ -38,6 +38,7 @@ fn what_cannot_be_honoured_is_refused_by_name() {
     for (text, words) in [
         (item("F|contain: a"), "no modifier \"contain\""),
         (item("F|expand: '%x%'"), "source of values"),
+        (item("'|exists': true"), "needs a field"),
         (item("F: {a: b}"), "is a map"),
         (item("F: [[a]]"), "must be a text"),
         (item("F: []"), "no value"),
@@ -75,6 +76,41 @@ fn a_refusal_names_file_line_and_rule_and_spares_the_others() {
         refusal,
         "rules.yml:12: \"T\" is refused: there is no modifier \"x\""
     );
+}
+
+#[test]
+fn a_refused_rule_leaves_its_id_to_another() {
+    // The condition is read last of all.
+    let refused = rule("s: {F: a}\ncondition: s and t");
+    let text = format!("{refused}---\n{}", item("F: a"));
+    let rules = load(&text, LogSources::Ignored);
+    let reasons: Vec<_> = rules.refused.iter().map(|one| &*one.reason).collect();
+    assert!(
+        matches!(reasons[..], [reason] if reason.contains("no detection \"t\"")),
+        "{reasons:?}"
+    );
+    assert_eq!(matching(&rules, r#"{"F":"a"}"#), ["T"]);
+}
+
+#[test]
+fn an_alias_may_name_any_rule_of_its_correlation_and_no_other() {
+    let second = item("F: b").replace("id: t", "id: u");
+    let third = item("F: c").replace("id: t", "id: v");
+    let correlation = |alias: &str| {
+        format!(
+            "title: C\ncorrelation:\n  type: temporal\n  rules: [t, u]\n  group-by: [user]\n  \
+             timespan: 5m\n  aliases: {{user: {{{alias}: User}}}}\n"
+        )
+    };
+    for (alias, is_known) in [("t", true), ("u", true), ("v", false)] {
+        let documents = [&item("F: a"), &second, &third, &correlation(alias)];
+        let text = documents.map(String::as_str).join("---\n");
+        let loaded = load(&text, LogSources::Ignored);
+        assert_eq!(loaded.correlations.len(), usize::from(is_known), "{alias}");
+        let words = "which it is not about";
+        let is_refused = loaded.refused.iter().any(|one| one.reason.contains(words));
+        assert_eq!(is_refused, !is_known, "{alias}: {:?}", loaded.refused);
+    }
 }
 
 #[test]

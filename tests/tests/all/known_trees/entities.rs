@@ -6,8 +6,8 @@ use larum_tree::CorrelationGraph;
 use super::nodes::{Nodes, host, text};
 use super::recording::Recording;
 
-/// The tree of every process is found by its user, its host and its program's hash, and the file of its program
-/// is a node of its own.
+/// The tree of every process is found by its user, its host and its program's hash, and the file of
+/// its program is a node of its own.
 pub fn check(recording: &Recording, forest: &CorrelationGraph, place: &str) {
     let mut nodes = Nodes::of_forest(forest);
     let processes = recording.trees["processes"].as_object().unwrap();

@@ -1,4 +1,5 @@
-//! Processes: trees by Sysmon's GUIDs, with and without parents that were never seen, and by process ids.
+//! Processes: trees by Sysmon's GUIDs, with and without parents that were never seen, and by
+//! process ids.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,7 +44,8 @@ pub fn read(recording: &Recording, nodes: &mut Nodes<'_>) -> BTreeMap<String, Pr
     found
 }
 
-/// The three forests: of what was seen, with parents that were only named, and with stand-ins for those.
+/// The three forests: of what was seen, with parents that were only named, and with stand-ins for
+/// those.
 pub fn check_trees(recording: &Recording, trees: &BTreeMap<String, Process>, place: &str) {
     let observed = |process: &Process| {
         let parent = process.parent.as_ref().filter(|(_, node)| node.begun);

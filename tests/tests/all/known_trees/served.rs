@@ -18,8 +18,8 @@ const ENVIRONMENT: [(&str, &str); 2] = [
     ("LARUM_CHECKPOINT_EVENTS", "500"),
 ];
 
-/// Posts the recording as it is, killing the server after a request, or within one whose answer nobody reads, and
-/// once more at the end. Gives the server that came back.
+/// Posts the recording as it is, killing the server after a request, or within one whose answer
+/// nobody reads, and once more at the end. Gives the server that came back.
 pub fn survived(recording: &Recording, store: &Path) -> Server {
     let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules/links");
     let mut random = SeededSequence::from_name(&recording.name);

@@ -44,7 +44,8 @@ impl Part {
     }
 }
 
-/// Every list of every session, who it is of, and what belongs to sessions that began before the recording.
+/// Every list of every session, who it is of, and what belongs to sessions that began before the
+/// recording.
 pub fn check(recording: &Recording, nodes: &mut Nodes<'_>, place: &str) {
     let sessions = recording.logons["sessions"].as_object().unwrap();
     for (name, session) in sessions {

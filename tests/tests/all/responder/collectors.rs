@@ -1,4 +1,5 @@
-//! The three collectors of `docs/examples/collectors`: one traceparent, one tree, one incident (0-18, 0-22).
+//! The three collectors of `docs/examples/collectors`: one traceparent, one tree, one incident
+//! (0-18, 0-22).
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,7 +13,8 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 /// Of the file that is uploaded, `the books of a year`.
 const SHA256: &str = "30b124e0772dc3339b7ea2e78e66595a69fe4836b2f49c2fb62ffb4554468f82";
 
-/// Whether a tool is there. One that is missing is said aloud, and fails where `LARUM_TOOLS` promises it.
+/// Whether a tool is there. One that is missing is said aloud, and fails where `LARUM_TOOLS`
+/// promises it.
 fn has(tool: &str, version: &str) -> bool {
     let ran = Command::new(tool).arg(version).output();
     let is_there = ran.is_ok_and(|ran| ran.status.success());

@@ -1,4 +1,5 @@
-//! Workflows that several collectors report: one tree, whatever came when (C-07, 2-12, 2-15 to 2-17, 0-26).
+//! Workflows that several collectors report: one tree, whatever came when (C-07, 2-12, 2-15 to
+//! 2-17, 0-26).
 
 use larum_engine::SeededSequence;
 use serde_json::{Value, json};

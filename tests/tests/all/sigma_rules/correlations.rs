@@ -21,7 +21,7 @@ pub(crate) fn text(body: &str) -> String {
     )
 }
 
-fn load(text: &str) -> RuleSet {
+pub(super) fn load(text: &str) -> RuleSet {
     let file = RuleFile {
         path: "rules.yml".to_owned(),
         text: text.to_owned(),
@@ -30,14 +30,14 @@ fn load(text: &str) -> RuleSet {
     loader.load(&[file]).expect("a set")
 }
 
-fn refused(set: &RuleSet) -> Vec<&Diagnostic> {
+pub(super) fn refused(set: &RuleSet) -> Vec<&Diagnostic> {
     let warnings = set.warnings().iter();
     warnings
         .filter(|warning| warning.level == DiagnosticLevel::Refused)
         .collect()
 }
 
-fn rule<'s>(set: &'s RuleSet, id: &str) -> &'s Rule {
+pub(super) fn rule<'s>(set: &'s RuleSet, id: &str) -> &'s Rule {
     assert!(
         set.rules().iter().any(|rule| rule.id.as_str() == id),
         "{:?}",
@@ -70,7 +70,7 @@ fn check_refused(body: &str, words: &str) {
     assert_eq!(set.rules().len(), 2, "{body}");
 }
 
-fn body(rest: &str) -> String {
+pub(super) fn body(rest: &str) -> String {
     format!("correlation: {{rules: [a, b], group-by: [user], timespan: 5m, {rest}}}")
 }
 
@@ -417,91 +417,4 @@ fn a_percentile_lies_from_0_to_100_and_is_the_median_where_it_is_not_said() {
             None => check_refused(&body, "percentile is a number"),
         }
     }
-}
-
-/// The correlation `many` by `user`, and one over it.
-fn nested(over: &str) -> String {
-    let many = body("type: event_count, condition: {gte: 5}");
-    // The reader stands first: documents come in any order.
-    format!("title: D\nid: d\n{over}\n---\n{}", text(&many))
-}
-
-#[test]
-fn a_correlation_of_correlations_groups_by_what_they_carry() {
-    for (over, words) in [
-        (
-            "type: temporal, group-by: [host]",
-            Some("carry no \"host\""),
-        ),
-        (
-            "type: temporal, group-by: [host], aliases: {host: {many: user}}",
-            None,
-        ),
-        (
-            "type: temporal, group-by: [host], aliases: {host: {c: user}}",
-            None,
-        ),
-        (
-            "type: temporal, group-by: [who], aliases: {who: {many: host}}",
-            Some("carry no \"host\""),
-        ),
-        ("type: temporal, group-by: [user]", None),
-        ("type: temporal", None),
-        ("type: value_count, condition: {field: user, gte: 2}", None),
-        (
-            "type: value_count, condition: {field: host, gte: 2}",
-            Some("carry no \"host\""),
-        ),
-    ] {
-        let over = format!("correlation: {{rules: [many], timespan: 1h, {over}}}");
-        let set = load(&nested(&over));
-        match words {
-            None => {
-                assert_eq!(set.warnings(), [], "{over}");
-                let (reader, read) = (rule(&set, "sigma.d"), rule(&set, "sigma.c"));
-                assert_eq!((reader.layer, read.layer), (1, 0));
-                let topics: Vec<_> = reader.on.iter().map(|on| on.as_str()).collect();
-                assert_eq!(topics, ["alerts.sigma.c"]);
-            }
-            Some(words) => {
-                assert!(
-                    set.warnings()[0].message.contains(words),
-                    "{}",
-                    set.warnings()[0]
-                );
-                assert_eq!(set.rules().len(), 3);
-            }
-        }
-    }
-}
-
-#[test]
-fn a_name_that_two_documents_have_names_neither() {
-    let other = "title: other\nid: other\nname: a\nlogsource: {product: test}\ndetection: {s: {x: y}, condition: s}\n---\n";
-    let set = load(&format!("{other}{}", text(&body("type: temporal"))));
-    assert!(refused(&set)[0].message.contains("several are called so"));
-}
-
-#[test]
-fn what_a_correlation_means_changes_with_the_rules_it_is_over_and_not_with_words_for_people() {
-    let over = "correlation: {type: temporal, rules: [many], timespan: 1h}";
-    let hash = |text: &str, id: &str| rule(&load(text), id).semantic_hash;
-    let first = nested(over);
-    for id in ["sigma.c", "sigma.d"] {
-        let before = hash(&first, id);
-        assert_eq!(before, hash(&first.replace("title: C", "title: E"), id));
-        assert_ne!(
-            before,
-            hash(&first.replace("kind: b", "kind: z"), id),
-            "{id}"
-        );
-        assert_ne!(before, hash(&first.replace("gte: 5", "gte: 6"), id), "{id}");
-        assert_ne!(before, hash(&first.replace("[user]", "[host]"), id), "{id}");
-    }
-    let same = hash(&first, "sigma.c");
-    assert_eq!(same, hash(&first.replace("1h", "2h"), "sigma.c"));
-    assert_ne!(
-        hash(&first, "sigma.d"),
-        hash(&first.replace("1h", "2h"), "sigma.d")
-    );
 }

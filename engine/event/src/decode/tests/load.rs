@@ -12,8 +12,10 @@ fn problems(file: &str) -> Vec<String> {
         .problems
         .iter()
         .map(|problem| {
-            let help = problem.help.as_ref().map(|help| format!(" ({help})"));
-            let help = help.unwrap_or_default();
+            let help = match &problem.help {
+                Some(help) => format!(" ({help})"),
+                None => String::new(),
+            };
             format!(
                 "{}:{}: {}{help}",
                 problem.line, problem.column, problem.message
@@ -52,7 +54,7 @@ fn all_problems_of_a_file_are_told_at_once_and_in_order() {
 #[test]
 fn the_tenant_is_refused_in_every_place_and_spelling() {
     let no = "a decoder may not set the tenant \
-              (the tenant is that of whoever sends the input; remove this line)";
+              (the tenant is that of the sender of the input; remove this line)";
     check(
         &format!("{HEAD}tenant = 'a'\n[fields]\n{TYPE}"),
         &[&format!("3:1: {no}")],

@@ -81,11 +81,11 @@ fn invalid_utf8_is_rejected_unless_it_is_to_be_replaced() {
 
 /// The times of lines that begin with these.
 fn times(file: &str, starts: &[&str]) -> Vec<String> {
-    let lines: Vec<String> = starts
+    let whole: Vec<String> = starts
         .iter()
         .map(|start| format!("{start} w sshd[1]: x"))
         .collect();
-    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let lines: Vec<&str> = whole.iter().map(String::as_str).collect();
     decode(file, &lines)
         .iter()
         .map(|event| member(event, "time").trim_matches('"').to_owned())
@@ -136,8 +136,9 @@ fn the_leap_day_is_a_day_of_leap_years_only() {
 
 #[test]
 fn the_year_may_be_that_of_the_arrival() {
-    let file = AUTH.replace("year = 2016", "year = \"arrival\"");
-    let file = file.replace("Europe/Berlin", "UTC");
+    let file = AUTH
+        .replace("year = 2016", "year = \"arrival\"")
+        .replace("Europe/Berlin", "UTC");
     let starts = ["Dec 31 23:59:59", "Jan  4 12:00:00", "Jan  4 12:00:01"];
     assert_eq!(
         times(&file, &starts),

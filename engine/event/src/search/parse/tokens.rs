@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::{ParseResult, SearchParser};
 use crate::search::error::InvalidSearch;
-use crate::search::value::{self, SearchOperator};
+use crate::search::value;
+use crate::value::Comparison;
 
 impl<'t> SearchParser<'t> {
     pub(super) fn rest(&self) -> &'t str {
@@ -50,7 +51,7 @@ impl<'t> SearchParser<'t> {
         .map(|(_, keyword)| keyword)
     }
 
-    pub(super) fn parse_operator(&mut self) -> Option<SearchOperator> {
+    pub(super) fn parse_operator(&mut self) -> Option<Comparison> {
         let (sign, operator) = value::OPERATORS
             .into_iter()
             .find(|(sign, _)| self.rest().starts_with(sign))?;

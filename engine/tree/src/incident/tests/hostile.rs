@@ -137,6 +137,27 @@ fn entities_beyond_the_limit_are_counted() {
 }
 
 #[test]
+fn the_oldest_ties_stay_whichever_of_two_incidents_they_came_from() {
+    let mut hearing = IncidentScenario::default();
+    let each = larum_event::limits::PAGE_MOST as u64 * 3 / 5;
+    for number in 0..each {
+        for own in [1, 2] {
+            let other = 10 + 2 * number + own;
+            hearing.raised(&alert(&format!("b{own}-{number}"), other));
+            hearing.raised(&alert(&format!("a{own}-{number}"), own).evidence(&[other]));
+        }
+    }
+    hearing.raised(&alert("last", 1).evidence(&[2]));
+    let both = hearing.of_alert("last").expect("an incident");
+    let kept = hearing.summary(&both).ties;
+    let kept: Vec<_> = kept.into_iter().map(|tie| tie.by).collect();
+    let oldest = (0..each).flat_map(|number| [1, 2].map(|own| format!("a{own}-{number}")));
+    let oldest = oldest.map(|alert| TieCause::Evidence(alert.into()));
+    let oldest: Vec<_> = oldest.take(larum_event::limits::PAGE_MOST).collect();
+    assert_eq!(kept, oldest);
+}
+
+#[test]
 fn touches_at_the_ends_of_time_do_not_overflow() {
     let mut hearing = IncidentScenario::default();
     hearing.raised(&alert("a", 1));

@@ -50,7 +50,7 @@ impl<'a> SpanIds<'a> {
         let mut taken = BTreeSet::new();
         let mut spans = Vec::with_capacity(view.nodes.len());
         for node in &view.nodes {
-            // The same event may have raised several alerts, and stands under each.
+            // The same event may have raised several alerts, and is under each.
             let above = node.parent.and_then(|parent| view.nodes.get(parent));
             let mut span = match above.filter(|_| node.kind == NodeKind::Event) {
                 Some(alert) => hash_text(&format!("{}\n{}", alert.id, node.id)),

@@ -312,6 +312,19 @@ fn a_rate_needs_a_baseline_and_is_relative_to_it() {
 }
 
 #[test]
+fn a_sliding_window_is_compared_with_what_was_before_it_at_the_very_match_that_moves_it() {
+    let rate = WindowMeasure::Rate { baseline: span(20) };
+    let rule = || (SLIDING, rate.clone(), ">= 3", Edge);
+    // The window of the last match is the first one with two known stretches before it.
+    check(
+        rule(),
+        &times(&[0, 10, 28, 29, 30]),
+        &["fired 4 at 30 of 3: 3", "ended of 3: 3"],
+    );
+    check(rule(), &times(&[0, 10, 27, 28, 29]), &[]);
+}
+
+#[test]
 fn steps_are_complete_when_each_has_as_many_as_it_needs() {
     let rule = aggregate(SLIDING, WindowMeasure::Steps(vec![1, 2]), ">= 2", Edge);
     let compiled = AggregateRule::new(&rule, 100);

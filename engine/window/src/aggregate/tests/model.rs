@@ -1,9 +1,8 @@
 //! Random streams and rules: states say what the words of the rules say, whenever they are looked
 //! at, copied or written and read.
 
-use larum_event::{
-    Aggregate, Amount, Bound, Bounds, FiringPolicy, WindowComparison, WindowExtent, WindowMeasure,
-};
+use larum_event::value::Comparison;
+use larum_event::{Aggregate, Amount, Bound, Bounds, FiringPolicy, WindowExtent, WindowMeasure};
 use proptest::prelude::*;
 
 use super::{aggregate, at, event, naive, span};
@@ -68,14 +67,14 @@ fn measures() -> impl Strategy<Value = WindowMeasure> {
 
 fn rules() -> impl Strategy<Value = Aggregate> {
     let comparison = prop::sample::select(vec![
-        WindowComparison::AtLeast,
-        WindowComparison::AtLeast,
-        WindowComparison::AtLeast,
-        WindowComparison::Greater,
-        WindowComparison::AtMost,
-        WindowComparison::Less,
-        WindowComparison::Equal,
-        WindowComparison::NotEqual,
+        Comparison::AtLeast,
+        Comparison::AtLeast,
+        Comparison::AtLeast,
+        Comparison::Greater,
+        Comparison::AtMost,
+        Comparison::Less,
+        Comparison::Equal,
+        Comparison::NotEqual,
     ]);
     let bound = (comparison, 0..5_i64).prop_map(|(comparison, value)| Bound {
         comparison,

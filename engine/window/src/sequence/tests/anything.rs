@@ -1,5 +1,6 @@
 //! Any rule and any events.
 
+use larum_event::value::Comparison;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
@@ -10,7 +11,7 @@ use super::*;
 struct StepPlan {
     occurs: StepOccurrence,
     within: Option<i64>,
-    join: Option<(WindowComparison, usize)>,
+    join: Option<(Comparison, usize)>,
 }
 
 fn step_plan() -> impl Strategy<Value = StepPlan> {
@@ -22,9 +23,9 @@ fn step_plan() -> impl Strategy<Value = StepPlan> {
         3 => Just(StepOccurrence::Never),
     ];
     let comparison = prop_oneof![
-        3 => Just(WindowComparison::Equal),
-        1 => Just(WindowComparison::NotEqual),
-        1 => Just(WindowComparison::Greater),
+        3 => Just(Comparison::Equal),
+        1 => Just(Comparison::NotEqual),
+        1 => Just(Comparison::Greater),
     ];
     let join = option::weighted(0.3, (comparison, 0..4_usize));
     (occurs, option::weighted(0.3, 0..6_i64), join).prop_map(|(occurs, within, join)| StepPlan {

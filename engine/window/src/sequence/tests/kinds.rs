@@ -1,6 +1,7 @@
 //! Steps that occur: order, time between them, counts, joins, policies.
 
 use super::*;
+use larum_event::value::Comparison;
 
 #[test]
 fn steps_in_order_fire_at_the_last_one() {
@@ -44,7 +45,7 @@ fn of_several_events_of_a_step_the_newest_leaves_most_time_for_the_next() {
 
 #[test]
 fn of_two_chains_the_one_that_may_go_on_for_longer_is_not_forgotten() {
-    let mate = joined(WindowComparison::Equal, 0, one("b"));
+    let mate = joined(Comparison::Equal, 0, one("b"));
     let steps = vec![one("a"), mate, soon(3, step("c", StepOccurrence::Times(2)))];
     check(
         &sequence(100, steps),
@@ -173,42 +174,38 @@ fn an_optional_step_at_either_end_does_not_keep_a_chain_waiting() {
 
 #[test]
 fn joins_compare_with_the_values_of_earlier_events() {
-    let equal = joined(WindowComparison::Equal, 0, one("b"));
+    let equal = joined(Comparison::Equal, 0, one("b"));
     let pair = sequence(20, vec![one("a"), equal]);
     check(&pair, "a@1=7 a@2=8 b@3=7", "3@3:1+3");
     check(&pair, "a@1=7 b@2=8", "");
     check(&pair, "a@1=7 b@2=seven", "");
     check(&pair, "a@1 b@2=7", "");
     check(&pair, "a@1 b@2", "");
-    let other = joined(WindowComparison::NotEqual, 0, one("b"));
+    let other = joined(Comparison::NotEqual, 0, one("b"));
     let pair = sequence(20, vec![one("a"), other]);
     check(
         &pair,
         "a@1=7 b@2=7 b@3=8 b@4=seven b@5",
         "3@3:1+3 4@4:1+4 5@5:1+5",
     );
-    let more = joined(WindowComparison::Greater, 0, one("b"));
+    let more = joined(Comparison::Greater, 0, one("b"));
     let pair = sequence(20, vec![one("a"), more]);
     check(&pair, "a@1=7 b@2=7 b@3=8 b@4=zero", "3@3:1+3");
 }
 
 #[test]
 fn of_a_step_with_a_count_the_last_event_is_joined() {
-    let equal = joined(WindowComparison::Equal, 0, one("b"));
+    let equal = joined(Comparison::Equal, 0, one("b"));
     let pair = sequence(20, vec![step("a", StepOccurrence::Times(2)), equal]);
     check(&pair, "a@1=1 a@2=2 b@3=1 b@4=2", "4@4:1+2+4");
-    let equal = joined(
-        WindowComparison::Equal,
-        0,
-        step("b", StepOccurrence::Times(2)),
-    );
+    let equal = joined(Comparison::Equal, 0, step("b", StepOccurrence::Times(2)));
     let pair = sequence(20, vec![one("a"), equal]);
     check(&pair, "a@1=1 a@2=2 b@3=1 b@4=2 b@5=1", "5@5:1+3+5");
 }
 
 #[test]
 fn numbers_are_compared_by_their_value() {
-    let equal = joined(WindowComparison::Equal, 0, one("b"));
+    let equal = joined(Comparison::Equal, 0, one("b"));
     let rule = sequence(20, vec![one("a"), equal]);
     let float = |value: f64| Some(ScalarValue::Float(value.to_bits()));
     let int = |value| Some(ScalarValue::Int(value));

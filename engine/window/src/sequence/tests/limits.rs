@@ -1,6 +1,7 @@
 //! What a key keeps, how long, and what people see of it.
 
 use larum_event::limits::EVIDENCE_EACH_END;
+use larum_event::value::Comparison;
 
 use super::*;
 use crate::sequence::partial::PartialChain;
@@ -46,7 +47,7 @@ fn a_flood_of_openings_that_are_watched_for_a_while_keeps_those_and_one() {
 
 #[test]
 fn a_flood_of_openings_that_differ_keeps_the_newest_and_counts_the_others() {
-    let equal = joined(WindowComparison::Equal, 0, one("b"));
+    let equal = joined(Comparison::Equal, 0, one("b"));
     let pair = sequence(1_000_000, vec![one("a"), equal]);
     let openings =
         (1..=20_000).map(|number| event(number, number as u64, 1, Some(ScalarValue::Int(number))));

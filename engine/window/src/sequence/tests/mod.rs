@@ -1,5 +1,6 @@
 //! What the state of one key promises.
 
+use larum_event::value::Comparison;
 mod anything;
 mod definition;
 mod kinds;
@@ -9,7 +10,7 @@ mod watching;
 
 use larum_event::{
     EvaluationPlace, EventId, FiringPolicy, GroupKey, Join, Match, MatchValues, Position,
-    ScalarValue, Sequence, Span, Step, StepOccurrence, TenantId, Timestamp, WindowComparison,
+    ScalarValue, Sequence, Span, Step, StepOccurrence, TenantId, Timestamp,
 };
 
 use super::{SequenceRule, SequenceState};
@@ -51,7 +52,7 @@ fn soon(within: i64, step: Step) -> Step {
 }
 
 /// The only value of the step's event compared with that of an earlier step's.
-fn joined(comparison: WindowComparison, earlier: u16, step: Step) -> Step {
+fn joined(comparison: Comparison, earlier: u16, step: Step) -> Step {
     let join = Join {
         value: 0,
         comparison,

@@ -1,6 +1,7 @@
 //! What must not come, and what ends everything.
 
 use super::*;
+use larum_event::value::Comparison;
 
 #[test]
 fn absence_at_the_end_fires_at_the_deadline_for_the_opening_event() {
@@ -50,7 +51,7 @@ fn an_opening_event_raises_one_alert_however_often_the_rest_completes() {
 
 #[test]
 fn an_event_that_completes_several_chains_is_spoken_for_by_the_last_that_begins() {
-    let same = soon(3, joined(WindowComparison::Equal, 0, absent("c")));
+    let same = soon(3, joined(Comparison::Equal, 0, absent("c")));
     let chain = sequence(10, vec![one("a"), one("b"), same]);
     check(&chain, "a@1=1 a@2=2 b@3", "2@6:2+3");
     check(&chain, "a@1=1 a@2=2 b@3 c@4=2", "1@6:1+3");
@@ -152,7 +153,7 @@ fn absence_in_the_middle_with_a_time_of_its_own_is_watched_for_so_long() {
 
 #[test]
 fn what_must_not_come_may_be_joined() {
-    let same = joined(WindowComparison::Equal, 0, absent("b"));
+    let same = joined(Comparison::Equal, 0, absent("b"));
     let left_open = sequence(10, vec![one("a"), same.clone()]);
     check(&left_open, "a@1=7 a@2=8 b@3=7", "2@12:2");
     let chain = sequence(10, vec![one("a"), same, one("c")]);

@@ -1,16 +1,19 @@
-//! What the trees hear of the sequencer: events that have a place in one, and links that come into force.
+//! Feeds the trees that people look at: events that may have a place in one, and links in force.
+//!
+//! Owns the filter and the credit for events on their way. Trees that are gone miss nothing: they
+//! are rebuilt from the log, which holds the same events and rules.
 
 use std::sync::Arc;
 
-use larum_actor::{CreditBatch, send_batch, send_control};
+use larum_actor::{ActorSlot, CreditBatch, Credits, send_batch, send_control};
 use larum_event::{Event, LinkSet, Position, TopicPattern};
 
+use crate::actors::TreeActor;
 use crate::actors::tree::UseLinks;
-use crate::sequencing::evaluation_core::EvaluationCore;
 
 /// Which events may have a place in a tree.
 #[derive(Debug, Default)]
-pub(super) struct TreeFilter {
+struct TreeFilter {
     /// Topics that links read.
     topics: Vec<TopicPattern>,
     /// A link reads every topic.
@@ -18,8 +21,8 @@ pub(super) struct TreeFilter {
 }
 
 impl TreeFilter {
-    /// By links; workflows and traces need none.
-    pub(super) fn from_links(links: &LinkSet) -> Self {
+    /// The events that `links` read; workflows and traces need no link.
+    fn from_links(links: &LinkSet) -> Self {
         let mut filter = Self::default();
         for link in &links.links {
             filter.everything |= link.on.is_empty();
@@ -28,7 +31,7 @@ impl TreeFilter {
                 match pattern {
                     Ok(pattern) if !filter.topics.contains(&pattern) => filter.topics.push(pattern),
                     Ok(_) => {}
-                    // What it reads is not known here, so the trees decide.
+                    // What it reads is unknown here, so the trees decide.
                     Err(_) => filter.everything = true,
                 }
             }
@@ -46,45 +49,57 @@ impl TreeFilter {
                 .topics
                 .iter()
                 .any(|pattern| pattern.matches(&envelope.topic))
-            // A search of the text costs less than a look at the member, which few events have.
+            // Searching the text costs less than parsing the member, which few events have.
             || event.json().contains("\"traceparent\":")
     }
 }
 
-impl EvaluationCore {
-    /// Hands events to the trees. Only those that say who caused them, or that links read, have a place in one.
+/// Sends to the actor of the trees.
+pub(super) struct TreeFeed {
+    trees: ActorSlot<TreeActor>,
+    credits: Credits,
+    filter: TreeFilter,
+}
+
+impl TreeFeed {
+    /// A feed to `trees` with at most `events` on their way.
+    pub(super) fn new(trees: ActorSlot<TreeActor>, events: u32) -> Self {
+        Self {
+            trees,
+            credits: Credits::new(events),
+            filter: TreeFilter::default(),
+        }
+    }
+
+    /// Sends the events that may have a place in a tree: those that name a cause, or that links
+    /// read.
     pub(super) async fn send_events(&self, events: impl Iterator<Item = (Position, &Event)>) {
         let items: Vec<(Position, Event)> = events
-            .filter(|(_, event)| self.tree_filter.matches_event(event))
+            .filter(|(_, event)| self.filter.matches_event(event))
             .map(|(position, event)| (position, event.clone()))
             .collect();
         if items.is_empty() {
             return;
         }
-        let permit = self
-            .tree_credits
-            .acquire(u32::try_from(items.len()).unwrap_or(u32::MAX))
-            .await;
+        let number = u32::try_from(items.len()).unwrap_or(u32::MAX);
         let batch = CreditBatch {
             head: (),
             items: items.into(),
-            permit,
+            permit: self.credits.acquire(number).await,
         };
-        // Trees that are gone are rebuilt from the log, which holds these events.
-        if let Some(trees) = self.parts.trees.address() {
+        if let Some(trees) = self.trees.address() {
             drop(send_batch(&trees.recipient(), batch));
         }
     }
 
-    /// Has the trees go by the links of the rules that came into force at a position.
+    /// Puts the links of the rules activated at `at` in force.
     pub(super) fn send_links(&mut self, at: Position, links: &Arc<LinkSet>) {
-        self.tree_filter = TreeFilter::from_links(links);
+        self.filter = TreeFilter::from_links(links);
         let new = UseLinks {
             at,
             links: Arc::clone(links),
         };
-        // Trees that are gone are rebuilt from the log, which holds these rules.
-        if let Some(trees) = self.parts.trees.address() {
+        if let Some(trees) = self.trees.address() {
             drop(send_control(&trees.recipient(), new));
         }
     }
