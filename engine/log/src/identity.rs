@@ -1,7 +1,7 @@
 //! The hashes by which events are found again.
 //!
 //! An index over whole ids would be as large as the log's envelopes; these are numbers of fixed
-//! size. Whoever finds an event by one compares what it stands for before believing it.
+//! size. A match has to be confirmed by comparing what was hashed.
 
 use std::ops::RangeInclusive;
 

@@ -72,7 +72,7 @@ impl PinnedFacts {
         Ok(())
     }
 
-    /// What stands at `at`, which is a position of this partition or the one before its first.
+    /// The fact at `at`, which is a position of this partition or the one before its first.
     pub(crate) fn read_at(connection: &Connection, at: Position) -> Result<Self, PathlessError> {
         let mut standing = Self::default();
         let mut apply = |sql: &str, kinds: &[RecordKind]| -> Result<(), PathlessError> {
