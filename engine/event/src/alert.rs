@@ -25,9 +25,9 @@ use crate::value::FieldValue;
 pub enum AlertStatus {
     /// It holds for what is known; an event that is late but within the lateness may change it.
     Early,
-    /// It stands.
+    /// It holds.
     Final,
-    /// It no longer stands.
+    /// It no longer holds.
     Retracted,
 }
 

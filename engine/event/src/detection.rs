@@ -1,7 +1,7 @@
 //! What rules make of events and windows make of matches.
 //!
-//! Owns the data that goes from rules to windows and from windows to alerts; nothing here evaluates
-//! a rule.
+//! Owns the data that is passed from rules to windows and from windows to alerts; nothing here
+//! evaluates a rule.
 //! Invariant: a match and a detection hold all that their order depends on, so evaluation never
 //! depends on when a thread ran.
 
@@ -17,7 +17,7 @@ use crate::record::Position;
 use crate::time::{Span, Timestamp};
 use crate::window::Amount;
 
-/// Where an event stands in the one order in which it is evaluated: by the log position that
+/// The place of an event in the one order in which events are evaluated: by the log position that
 /// caused it, then by the layer of rules it comes from, then by its number among those.
 ///
 /// A raw event has layer 0 and ordinal 0. An alert raised by a rule of layer `n` while the event at
@@ -59,7 +59,7 @@ pub struct Match {
     pub time: Timestamp,
     /// The event's order among equal times, where a decoder maps one.
     pub sequence: Option<u64>,
-    /// Where the event stands.
+    /// The place of the event.
     pub place: EvaluationPlace,
     /// How far its clock had come with this event; what lies before it, less the rule's lateness,
     /// is late.
@@ -169,7 +169,7 @@ pub struct DetectionTrigger {
     pub time: Timestamp,
     /// Its order among equal times.
     pub sequence: Option<u64>,
-    /// Where it stands.
+    /// Its place in the order of evaluation.
     pub place: EvaluationPlace,
 }
 
@@ -192,7 +192,7 @@ pub struct Detection {
     /// The alert's time: the trigger's, the deadline of what did not come, the end of a window that
     /// is decided then.
     pub time: Timestamp,
-    /// Where the event stands that made this revision; orders what a layer puts out.
+    /// The place of the event that made this revision; orders the results of a layer.
     pub place: EvaluationPlace,
     /// 1 for the detection itself, then 2, 3, ..
     pub revision: u32,

@@ -18,7 +18,7 @@ pub enum RejectionReason {
     TooLarge,
     /// Nested deeper than [`crate::limits::EVENT_DEPTH`].
     TooDeep,
-    /// A member stands twice in one object.
+    /// A member occurs twice in one object.
     DuplicateMember,
     /// A number that no 64 bit number can hold, not even roughly.
     NumberOutOfRange,

@@ -1,9 +1,8 @@
 //! Searches: what people ask of stored events, in one line.
 //!
-//! `type:auth.* user:eve severity>=high last:24h` reads as a [`EventSearch`], which is plain data
-//! ([`SearchNode`]) that prints as text again and says of an event whether it is one of those that
-//! were asked for. The language is told in `docs/search.md`. Nothing here reads a clock: `now` is
-//! passed in.
+//! `type:auth.* user:eve severity>=high last:24h` is parsed into an [`EventSearch`], which is plain
+//! data ([`SearchNode`]), prints as text again and tests whether an event matches. `docs/search.md`
+//! describes the language. Nothing here reads a clock: `now` is passed in.
 
 mod error;
 mod field;

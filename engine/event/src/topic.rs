@@ -70,7 +70,7 @@ impl Topic {
         let mut segments = 0;
         for (index, segment) in text.split('.').enumerate() {
             segments += 1;
-            // `$` opens the engine's own channel and stands nowhere else.
+            // `$` is allowed only as the first character of the engine's own channel.
             let name = if index == 0 {
                 segment.strip_prefix('$').unwrap_or(segment)
             } else {
@@ -121,7 +121,7 @@ pub(crate) fn check_segment(whole: &str, segment: &str) -> Result<(), InvalidTop
     for character in segment.chars() {
         match character {
             'a'..='z' | '0'..='9' | '_' | '-' => {}
-            // Told apart from other characters: who writes them meant a pattern.
+            // A separate error, because the author probably meant a pattern.
             '*' | '>' | '+' | '#' => {
                 return Err(InvalidTopic::Wildcard {
                     topic: shorten_text(whole),
