@@ -44,7 +44,7 @@ impl ServeCommand {
     pub fn run(self) -> Result<CommandExit, CliError> {
         let settings = self.which.resolve_settings(self.flags)?;
         start_log(&settings);
-        // Before they are read: what changes from here on is seen.
+        // Start watching before the rules are read, so that no later change is missed.
         let folder = settings.rules.value.clone();
         let watched = folder
             .as_deref()
@@ -60,7 +60,7 @@ impl ServeCommand {
         // Only builds for tests know any faults.
         config.faults = Faults::from_environment()
             .map_err(|error| CliError::Usage(format!("LARUM_FAULTS: {error}")))?;
-        // Before anything is opened: what cannot be served need not be started.
+        // Check the address before anything is opened: what cannot be served need not be started.
         larum_http::check_config(&door).map_err(|error| CliError::Usage(format_causes(&error)))?;
         lifecycle::block_on(async move {
             let store = config.store.clone();
@@ -86,8 +86,8 @@ impl ServeCommand {
     }
 }
 
-/// The rule texts of a folder, and how many rules they make. They are tried before anything is
-/// started: an engine that would run other rules than the ones on disk must not start.
+/// The rule texts of a folder, and how many rules they make. They are loaded before anything is
+/// started: an engine must not start with other rules than those on disk.
 fn read_rules(folder: Option<&Path>) -> Result<(Vec<RuleFile>, usize), CliError> {
     let Some(folder) = folder else {
         print_notice(

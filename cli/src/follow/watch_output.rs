@@ -17,7 +17,7 @@ use crate::terminal::{self, BufferedStdout, DIM, HEADING, escape_controls, style
 pub enum WatchMessage {
     /// Something came or changed.
     TreeChange(WatchChange),
-    /// It was too slow here; it goes on after this position.
+    /// It was too slow here; it continues after this position.
     Gap {
         /// That position.
         resume: u64,
@@ -89,7 +89,7 @@ pub fn write_json(out: &mut BufferedStdout, text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// A line for the event and the nodes that it hangs on, one for each new edge.
+/// A line for the event and the nodes that it belongs to, and one for each new edge.
 pub fn write_change(out: &mut BufferedStdout, change: &WatchChange) -> io::Result<()> {
     for line in change_lines(change) {
         writeln!(out, "{line}")?;

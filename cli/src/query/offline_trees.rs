@@ -19,10 +19,10 @@ pub struct OfflineTrees {
 }
 
 impl OfflineTrees {
-    /// No trees yet; `upto` is the last position that counts.
+    /// No trees yet. Records after `upto` are ignored.
     pub fn new(tenant: TenantId, upto: Position) -> Self {
         let limits = GraphLimits {
-            // What an engine had to let go of is in the log, and here nothing else needs the room.
+            // Evicted trees are in the log, and this process needs the memory for nothing else.
             roots_per_tenant: usize::MAX,
             nodes_per_tenant: usize::MAX,
             ..GraphLimits::default()
@@ -34,7 +34,7 @@ impl OfflineTrees {
         }
     }
 
-    /// Takes in a record of the log.
+    /// Adds a record of the log.
     pub fn apply_record(&mut self, position: Position, body: &RecordBody) {
         match body {
             RecordBody::Event { event, .. } | RecordBody::Derived { event } => {
@@ -68,7 +68,7 @@ impl OfflineTrees {
         }
     }
 
-    /// The tree that holds `id`, all of it.
+    /// The whole tree that holds `id`.
     pub fn find_tree(&self, id: &str) -> Result<TreeView, MissingTarget> {
         let mut view = self
             .graph

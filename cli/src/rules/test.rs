@@ -93,8 +93,8 @@ impl TestCommand {
         })
     }
 
-    /// The folders that were named, by id, folder or area. The whole set must load, since a set
-    /// that does not is of no use to anybody.
+    /// The folders that were named, by id, folder or area. The whole set must load, because an
+    /// engine would refuse a set that does not.
     fn choose_folders(&self, files: &[larum_event::RuleFile]) -> Result<Vec<String>, CliError> {
         let set = super::compile_files(&self.rules, files)?;
         let folder_of = |rule: &Rule| suite::folder_of(&rule.file).to_owned();

@@ -1,7 +1,7 @@
 //! What rules make of events and windows make of matches.
 //!
-//! Owns the data that goes from rules to windows and from windows to alerts; nothing here evaluates
-//! a rule.
+//! Owns the data that is passed from rules to windows and from windows to alerts; nothing here
+//! evaluates a rule.
 //! Invariant: a match and a detection hold all that their order depends on, so evaluation never
 //! depends on when a thread ran.
 

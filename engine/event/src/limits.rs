@@ -56,28 +56,29 @@ pub const RULE_FILE_BYTES: usize = 1024 * 1024;
 /// Most rules of one set.
 pub const RULES: usize = 20_000;
 
-/// Most live keys of one rule and tenant; beyond it the key that would end first goes, counted.
+/// Most live keys of one rule and tenant; beyond it the key that would end first is evicted,
+/// counted.
 pub const KEYS_PER_RULE: usize = 1_000_000;
-/// Most events one key of a counting window holds; beyond it the oldest goes, counted.
+/// Most events one key of a counting window holds; beyond it the oldest is evicted, counted.
 pub const EVENTS_PER_KEY: usize = 100_000;
 /// Most steps of a sequence.
 pub const STEPS: usize = 16;
-/// Most open partial matches of one key of a sequence; beyond it the oldest goes, counted.
+/// Most open partial matches of one key of a sequence; beyond it the oldest is dropped, counted.
 pub const PARTIALS_PER_KEY: usize = 1_000;
 /// Different values that one key counts exactly; beyond it a sketch estimates.
 pub const DISTINCT_EXACT: usize = 4_096;
 /// Largest state that a script keeps for one key, in bytes.
 pub const SCRIPT_STATE_BYTES: usize = 4_096;
-/// Most timers of a script that go off after one event of a key before the next one comes.
+/// Most timers of a script that fire between two events of a key.
 pub const SCRIPT_TIMERS: u32 = 1_000;
 /// Most events of one key that wait for the watermark; beyond it the oldest is settled before its
 /// time, counted.
 pub const PENDING_PER_KEY: usize = 10_000;
-/// Most tenants whose clocks are followed; beyond it those idle longest start again.
+/// Most tenants with a clock; beyond it the clocks of those idle longest start again.
 pub const TENANTS: usize = 10_000;
-/// A source that said nothing for this long does not hold back time any more, in seconds.
+/// A source that sends nothing for this long no longer holds back time, in seconds.
 pub const SILENT_SECONDS: u32 = 5;
-/// Most sources whose clocks are followed per tenant; beyond it those furthest behind start again.
+/// Most sources with a clock per tenant; beyond it the clocks of those furthest behind start again.
 pub const SOURCES_PER_TENANT: usize = 100_000;
 
 /// Most nodes of one correlation tree.
@@ -94,24 +95,23 @@ pub const ANCESTORS: usize = 256;
 pub const TREE_PAGE_MOST: usize = 10_000;
 /// Nodes of a page of a tree when no number is asked for.
 pub const TREE_PAGE_DEFAULT: usize = 1_000;
-/// Most events of which a tree is grown again from the log for one question; beyond it the latest
-/// are left out.
+/// Most events from which a tree is rebuilt for one query; beyond it the latest are left out.
 pub const REBUILT_TREE_EVENTS: usize = 200_000;
-/// Most changes of a watched tree that wait for one who watches it.
+/// Most changes of a watched tree that wait for one watcher.
 pub const TREE_UPDATES: usize = 1_000;
-/// Most values of entities that are looked up by, per tenant; beyond it those seen longest ago go.
+/// Most values of entities in the index, per tenant; beyond it those seen longest ago are dropped.
 pub const ENTITIES_PER_TENANT: usize = 1_000_000;
-/// Most trees remembered for one value of an entity; beyond it the oldest goes.
+/// Most trees remembered for one value of an entity; beyond it the oldest is dropped.
 pub const TREES_PER_ENTITY: usize = 1_000;
-/// Most incidents held per tenant; beyond it the one changed longest ago goes.
+/// Most incidents held per tenant; beyond it the one changed longest ago is dropped.
 pub const INCIDENTS_PER_TENANT: usize = 100_000;
 /// Most alerts listed in one incident; beyond it they are counted.
 pub const ALERTS_PER_INCIDENT: usize = 10_000;
 /// Most alerts, names, entities and trees of all incidents of a tenant; beyond it the incident
-/// changed longest ago goes.
+/// changed longest ago is dropped.
 pub const INCIDENT_ENTRIES_PER_TENANT: usize = 2_000_000;
-/// Most shared nodes, trees that touch them and stretches of time in which they do, per tenant;
-/// beyond it the node touched longest ago goes.
+/// Most shared nodes, trees that touch them and periods in which they do, per tenant; beyond it the
+/// node touched longest ago is dropped.
 pub const TOUCHES_PER_TENANT: usize = 1_000_000;
 /// Most of an alert's message that an incident keeps, in bytes.
 pub const MESSAGE_BYTES: usize = 1_024;

@@ -54,7 +54,7 @@ pub enum InvalidPattern {
 }
 
 impl TopicPattern {
-    /// Checks `text` and makes a pattern of it. Upper case letters are an error: topics have none.
+    /// Parses `text` as a pattern. Upper case letters are an error, because topics have none.
     pub fn new(text: &str) -> Result<Self, InvalidPattern> {
         if let Some(wildcard) = text.chars().find(|c| matches!(c, '*' | '>')) {
             return Err(InvalidPattern::ForeignWildcard {
@@ -88,7 +88,7 @@ impl TopicPattern {
                 }
             }
         }
-        // A final `#` may stand for nothing, so it does not count against the depth.
+        // A final `#` may match nothing, so it does not count towards the depth.
         let literal = segments.iter().filter(|segment| **segment != "#").count();
         if literal > limits::TOPIC_SEGMENTS {
             return Err(InvalidTopic::TooDeep {
@@ -100,7 +100,7 @@ impl TopicPattern {
         Ok(Self { text: text.into() })
     }
 
-    /// `#`: every topic but those of the engine's own channel.
+    /// `#`: matches every topic except those of the engine's own channel.
     pub fn all_topics() -> Self {
         Self { text: "#".into() }
     }
@@ -110,12 +110,12 @@ impl TopicPattern {
         &self.text
     }
 
-    /// Whether it holds no wildcard, so that it names one topic.
+    /// Whether it has no wildcard, and so names exactly one topic.
     pub fn is_literal(&self) -> bool {
         !self.text.contains(['+', '#'])
     }
 
-    /// Whether `topic` is one of those that the pattern stands for.
+    /// Whether the pattern matches `topic`.
     pub fn matches(&self, topic: &Topic) -> bool {
         self.matches_text(topic.as_str())
     }

@@ -65,7 +65,7 @@ pub enum RecordBody {
     RuleSetActivated(RuleSetActivation),
     /// Everything up to a position has been evaluated.
     EpochCommit(EpochCommit),
-    /// From here on a unit is left out, because it kept failing.
+    /// The unit is detached from here on, because it kept failing.
     UnitDetached(UnitChange),
     /// A unit takes part again; its gap is what lies between.
     UnitAttached(UnitChange),

@@ -121,7 +121,7 @@ pub(crate) fn check_segment(whole: &str, segment: &str) -> Result<(), InvalidTop
     for character in segment.chars() {
         match character {
             'a'..='z' | '0'..='9' | '_' | '-' => {}
-            // Told apart from other characters: who writes them meant a pattern.
+            // A separate error, because the author probably meant a pattern.
             '*' | '>' | '+' | '#' => {
                 return Err(InvalidTopic::Wildcard {
                     topic: shorten_text(whole),

@@ -104,7 +104,7 @@ impl From<Checkpoint> for NewCheckpoint {
     }
 }
 
-/// Where a log's checkpoints are kept.
+/// The store of a log's checkpoints.
 #[derive(Debug)]
 pub struct CheckpointStore {
     path: PathBuf,

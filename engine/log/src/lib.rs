@@ -1,14 +1,14 @@
 //! The durable, ordered log on SQLite.
 //!
-//! The log is the only input of the engine, and what evaluation puts out goes back into it (design
-//! §1). Here it becomes durable: [`Log`] is its one writer, a [`LogReader`] reads and searches what
-//! is committed, a [`CheckpointStore`] keeps the state that makes recovery short, and
-//! [`LogMaintenance`] does what no append should wait for.
+//! The log is the only input of the engine, and the results of evaluation are written back to it
+//! (design §1). This crate makes it durable: [`Log`] is its only writer, a [`LogReader`] reads and
+//! searches what is committed, a [`CheckpointStore`] keeps the state that makes recovery short, and
+//! [`LogMaintenance`] does the work that no append should wait for.
 //!
-//! On the disk it is a folder of partitions, `p-<first position>.db`, each an SQLite file that is
-//! begun, filled, sealed and at last unlinked whole. Positions are dense over all of them. This
-//! crate reads no clock and starts no thread: times are passed in, and the runtime says on which
-//! thread what runs.
+//! On disk it is a folder of partitions, `p-<first position>.db`. Each is an SQLite file that is
+//! created, filled, sealed and finally deleted as a whole. Positions have no gaps, also between
+//! partitions. This crate reads no clock and starts no thread: times are passed in, and the runtime
+//! decides which thread runs what.
 
 mod options;
 

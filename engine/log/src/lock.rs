@@ -13,7 +13,7 @@ pub(crate) struct LogLock {
 }
 
 impl LogLock {
-    /// Takes the lock of `dir` and leaves this process's id in it, for the error of the next one.
+    /// Takes the lock of `dir` and writes this process's id into it, for the next process's error.
     pub(crate) fn acquire(dir: &Path) -> Result<Self, LogError> {
         let path = dir.join("lock");
         let mut file = OpenOptions::new()
@@ -27,7 +27,7 @@ impl LogLock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
-                // The id is a courtesy: without it the message names no process.
+                // The id only improves the message; without it the message names no process.
                 let holder = match file.read_to_string(&mut text) {
                     Ok(_) => text.trim().parse().ok(),
                     Err(_) => None,

@@ -150,8 +150,8 @@ impl Partition {
         Ok(files)
     }
 
-    /// Unlinks the file. The database goes first: what would remain of it after a crash is cleared
-    /// away when the log is opened, and is never taken for a partition.
+    /// Deletes the file. The database is first: what remains after a crash is cleaned up when the
+    /// log is opened, and is never taken for a partition.
     pub(crate) fn unlink(&self) -> Result<(), LogError> {
         remove_if_exists(&self.path)?;
         remove_if_exists(&companion_path(&self.path, "-wal"))?;

@@ -22,7 +22,7 @@ use crate::schema::ScanColumn;
 /// Names of a role that are looked through; where a partition has more of them, its rows are.
 const NAMES_MOST: usize = 50_000;
 
-/// Names of a column that are gone through by its index, one beside the other.
+/// Names of a column that are looked up in its index, one after the other.
 const INDEX_VALUES_MOST: usize = 16;
 
 /// A part of a search, as far as columns decide it.
@@ -42,11 +42,11 @@ pub(crate) enum SearchFilter {
     },
     Time(TermTest),
     Severity(TermTest),
-    /// Only the event's text tells.
+    /// Only the event's text can decide.
     Text,
 }
 
-/// A column of names, and what names stand in it.
+/// A column of names, and the names to find in it.
 #[derive(Debug, Clone, Copy)]
 struct NameColumn {
     column: ScanColumn,
@@ -83,7 +83,7 @@ impl SearchFilter {
         partition.resolve_node(search.root())
     }
 
-    /// Whether a row is what is sought; `None` where only its text tells.
+    /// Whether a row matches; `None` if only the event's text can decide.
     pub(crate) fn matches_row(&self, row: &Row<'_>) -> Result<Option<bool>, rusqlite::Error> {
         Ok(match self {
             Self::Constant(holds) => Some(*holds),
@@ -110,8 +110,8 @@ impl SearchFilter {
         })
     }
 
-    /// The numbers that a column of what is sought can hold, where they are few enough to go
-    /// through each by an index; in order.
+    /// The numbers that a column of a matching row can hold, in order, if they are few enough to
+    /// look each up in an index.
     pub(crate) fn index_values(&self, column: ScanColumn) -> Option<Vec<i64>> {
         match self {
             Self::All(parts) => parts.iter().find_map(|part| part.index_values(column)),
@@ -129,7 +129,7 @@ impl SearchFilter {
     }
 }
 
-/// The answer of parts of which one that answers `by` decides.
+/// Combines the answers of several parts, where a single answer `by` decides.
 fn evaluate_parts(
     parts: &[SearchFilter],
     row: &Row<'_>,

@@ -3,8 +3,8 @@
 //! Owns `trees.db` beside the log: what each tree was made of, so that it can be rebuilt from the
 //! log. All of it follows from the log, so a damaged file is reported, moved away and made again by
 //! the caller that next reads the log.
-//! Invariant: what is handed out is what was written, by its checksum, and every tree that was let
-//! go up to [`TreeStore::spilled_upto`] is there.
+//! Invariant: what is handed out is what was written, by its checksum, and every tree that was
+//! evicted up to [`TreeStore::spilled_upto`] is there.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,7 +33,7 @@ pub use spilled_tree::SpilledTree;
 
 const FILE_NAME: &str = "trees.db";
 
-/// The number under which the state stands.
+/// The number of the row that holds the state.
 const STATE_ID: u64 = 1;
 
 /// Rows that are looked at at once when old ones are dropped.
@@ -47,7 +47,7 @@ const TABLES: &str = "
     CREATE TABLE links (id INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
 ";
 
-/// Where trees are kept that memory let go. There is one writer.
+/// The store of trees evicted from memory. There is one writer.
 #[derive(Debug)]
 pub struct TreeStore {
     path: PathBuf,
@@ -78,8 +78,8 @@ struct SharedTrees {
 }
 
 impl TreeStore {
-    /// Opens the store of the log in `dir`, or makes an empty one: where there is none, and where
-    /// the one there is cannot be read, which is told and moved away.
+    /// Opens the store of the log in `dir`, or makes an empty one: if there is none, or if the
+    /// existing one cannot be read, which is reported and moved away.
     pub(crate) fn open(dir: &Path) -> Result<Self, LogError> {
         let path = dir.join(FILE_NAME);
         if path.exists() {
@@ -136,13 +136,13 @@ impl TreeStore {
         TreeFinder::new(Arc::clone(&self.shared))
     }
 
-    /// Every tree that memory had let go with the event here, or before, is kept.
+    /// Every tree evicted with the event at this position, or before, is in the store.
     pub fn spilled_upto(&self) -> Position {
         Position(self.state.upto)
     }
 
-    /// Keeps trees, so that every tree that went up to `upto` is kept now. They are durable when
-    /// this returns. One that is there already is not kept twice.
+    /// Writes trees, so that every tree evicted up to `upto` is in the store. They are durable when
+    /// this returns. A tree that is already there is not written twice.
     ///
     /// # Errors
     /// The disk is full or fails, or the file is damaged; nothing is changed then.

@@ -113,7 +113,8 @@ impl Log {
         CheckpointStore::open(&self.shared.dir)
     }
 
-    /// The trees that memory let go, beside this log; to be written from any thread, by one.
+    /// The trees evicted from memory, in a store next to this log. Any thread may write to it, but
+    /// only one.
     ///
     /// # Errors
     /// Their file cannot be opened or is of another format. A damaged one is moved away.

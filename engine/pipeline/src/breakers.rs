@@ -23,7 +23,7 @@ use crate::matching::{MatchOutput, PlacedFault, SkippedRules};
 
 /// Rules and tenants with failures that are known at a time; what comes beyond is never broken out.
 const WATCHED_MOST: usize = 10_000;
-/// Stretches that are kept in the ledger; the oldest that are over go first.
+/// Stretches kept in the ledger; of those that are over, the oldest are dropped first.
 const LEDGER_MOST: usize = 1_000;
 
 /// When a rule is broken out, and for how long.
@@ -82,7 +82,7 @@ pub struct BreakerEvent {
     pub event: EventId,
     /// Its time.
     pub time: Timestamp,
-    /// The stretch that begins, goes on or is over.
+    /// The stretch that begins, continues or is over.
     pub missed: RuleOutage,
 }
 
@@ -343,7 +343,7 @@ fn rule_number(set: &RuleSet, rule: &RuleId) -> Option<u32> {
     u32::try_from(index).ok()
 }
 
-/// What stands at `place`; items of one position are in the order of their times.
+/// The item at `place`; items of one position are in the order of their times.
 fn find_item(items: &[EpochItem], place: EvaluationPlace) -> Option<&EpochItem> {
     let first = items.partition_point(|item| item.place.position < place.position);
     let mut here = items.iter().skip(first);

@@ -101,7 +101,7 @@ pub struct EventSighting<'a> {
     pub tenant: &'a TenantId,
     /// Who observed it.
     pub source: &'a Source,
-    /// Whether it is one of the engine's own, which say nothing about anybody's time.
+    /// Whether it is one of the engine's own, which say nothing about the time of a source.
     pub is_own: bool,
     /// When it happened.
     pub time: Timestamp,
@@ -109,7 +109,7 @@ pub struct EventSighting<'a> {
     pub sequence: Option<u64>,
     /// When it arrived, where that is known.
     pub arrived: Option<Timestamp>,
-    /// Where it stands.
+    /// Its place in the order of evaluation.
     pub place: EvaluationPlace,
 }
 

@@ -1,9 +1,9 @@
-//! Records as their systems wrote them, to alerts, without events made of them.
+//! Alerts directly from records as their systems wrote them, without making events.
 //!
-//! Owns the short way for hunting over recordings and for measuring: an event's id, envelope and
-//! canonical text cost more than all rules. Rules that read alerts are the full
-//! [`Pipeline`](crate::Pipeline)'s job and do not take part here.
-//! Invariant: there is one tenant and one source, so every record moves the one clock and place.
+//! Owns the shortcut for hunting in recordings and for measurements: an event's id, envelope and
+//! canonical text cost more than all rules. Rules that read alerts take no part here and need the
+//! full [`Pipeline`](crate::Pipeline).
+//! Invariant: there is one tenant and one source, so every record moves the same clock and place.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::raise::{AlertContent, build_alert};
 use crate::settings::PipelineSettings;
 use crate::shards::WindowShard;
 
-/// Event time between two moves of the windows' clocks. Their answers do not depend on it.
+/// How much event time passes before the windows' clocks are moved. Results do not depend on it.
 const ADVANCE_EVERY: Span = Span::from_seconds(1);
 
 /// One record.
@@ -37,34 +37,34 @@ pub struct JsonRecord<'r> {
 pub struct RecordAlert {
     /// What it says.
     pub alert: Alert,
-    /// When it happened.
+    /// When it happened, in event time.
     pub time: Timestamp,
-    /// Whose it is.
+    /// The tenant of its events.
     pub tenant: TenantId,
-    /// Where it stands.
+    /// Its place in the order of evaluation.
     pub place: EvaluationPlace,
 }
 
-/// Why a record is no event.
+/// Why a record is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// It is not JSON.
     #[error(transparent)]
     Unreadable(#[from] JsonReadError),
-    /// A rule that is over time matches it, and it has none.
+    /// It has no time, and it matches a rule with a window.
     #[error("a rule over time matches the record, and it has no time")]
     NoTime,
 }
 
-/// Records in order become alerts.
+/// Makes alerts from records, in order.
 pub struct RecordPipeline {
     set: Arc<RuleSet>,
     tenant: TenantId,
     matcher: RecordMatcher,
-    /// By rule; `None` for those that are not asked.
+    /// By rule; `None` for rules that take no part.
     windows: Vec<Option<RuleWindow>>,
     watermark: Watermark,
-    /// The time that windows were told last.
+    /// The time that the windows have reached.
     advanced_to: Timestamp,
     place: EvaluationPlace,
     late: u64,
@@ -73,7 +73,7 @@ pub struct RecordPipeline {
 }
 
 impl RecordPipeline {
-    /// A pipeline for records that are laid out as `layout` says.
+    /// A pipeline for records whose fields are found as `layout` describes.
     pub fn new(set: Arc<RuleSet>, layout: &PathMap, settings: &PipelineSettings) -> Self {
         let matcher = RecordMatcher::new(&set, layout);
         let plan = WindowPlan::new(Arc::clone(&set), settings);
@@ -96,7 +96,7 @@ impl RecordPipeline {
         }
     }
 
-    /// How many rules are not asked.
+    /// How many rules take no part.
     pub fn skipped_rule_count(&self) -> usize {
         self.windows.iter().filter(|it| it.is_none()).count()
     }
@@ -106,10 +106,10 @@ impl RecordPipeline {
         self.late
     }
 
-    /// Takes the next record, whose id is made when it is needed.
+    /// Processes the next record. Its id is made only when it is needed.
     ///
     /// # Errors
-    /// It cannot be read; nothing of it counts then.
+    /// The record cannot be read; then none of it counts.
     pub fn push_record(
         &mut self,
         record: JsonRecord<'_>,
@@ -134,7 +134,7 @@ impl RecordPipeline {
             }
             self.found = found;
         }
-        // After the record's own matches, which its time must not make late.
+        // After the record's own matches, so that its time does not make them late.
         if self.watermark.time >= self.advanced_to.saturating_add(ADVANCE_EVERY) {
             self.advance_windows();
         }
@@ -142,13 +142,13 @@ impl RecordPipeline {
         Ok(())
     }
 
-    /// The input has ended.
+    /// Ends the input; windows stay open.
     pub fn finish(&mut self, out: &mut Vec<RecordAlert>) {
         self.advance_windows();
         self.raise_alerts(out);
     }
 
-    /// Time has ended with the input: what is open ends.
+    /// Ends the input and time with it: open windows end too.
     pub fn close_input(&mut self, out: &mut Vec<RecordAlert>) {
         self.finish(out);
         for window in self.windows.iter_mut().flatten() {
@@ -183,7 +183,7 @@ impl RecordPipeline {
         }
     }
 
-    /// Tells the windows how far time has come.
+    /// Moves the windows' clocks to the watermark.
     fn advance_windows(&mut self) {
         self.advanced_to = self.watermark.time;
         let moved = ClockMove {

@@ -1,8 +1,7 @@
 //! The state between epochs, and what each step of an epoch does to it.
 //!
-//! Owns the clocks, the chains of causes, the breakers and the set of detached rules. Matching
-//! events and running windows is the caller's job, and the order of the steps that of the
-//! [`EpochDriver`](crate::EpochDriver).
+//! Owns the clocks, the chains of causes, the breakers and the set of detached rules. The caller
+//! matches events and runs windows; the [`EpochDriver`](crate::EpochDriver) orders the steps.
 //! Invariant: everything here is a function of the log and the rules, so a recovery from a
 //! checkpoint raises the same alerts with the same ids.
 
@@ -32,7 +31,7 @@ use crate::system;
 mod raising;
 
 /// Changes whenever the same log and rules would give other alerts, so that a recovery does not
-/// take the difference for damage.
+/// report the difference as damage.
 pub const SEMANTICS_VERSION: u32 = 3;
 
 /// Clocks, causes, breakers and early alerts, and which rules are detached.
@@ -50,9 +49,9 @@ struct SequencerState {
     causes: CauseDepths,
     breakers: RuleBreakers,
     early: EarlyAlerts,
-    /// The last event that was begun with.
+    /// The last position of any epoch so far.
     reached: Position,
-    /// When it was admitted, as far as that is known; never goes back.
+    /// The latest known time of arrival; never decreases.
     admitted: MonotonicTime,
 }
 
@@ -74,8 +73,8 @@ impl Sequencer {
         }
     }
 
-    /// Goes on with other rules; clocks and causes stay, and the breakers of rules that mean the
-    /// same.
+    /// Continues with other rules. Clocks and causes stay, and so do the breakers of rules whose
+    /// meaning is unchanged.
     pub(crate) fn activate_rules(&mut self, set: Arc<RuleSet>, settings: &PipelineSettings) {
         let reached = self.state.reached;
         self.state.breakers.activate_rules(&self.set, &set, reached);
@@ -95,7 +94,7 @@ impl Sequencer {
         &self.set
     }
 
-    /// From now on raises nothing for `rules`.
+    /// Raises no alerts for `rules` from now on.
     pub fn detach_rules(&mut self, rules: impl IntoIterator<Item = u32>) {
         self.detached.extend(rules);
     }
@@ -138,12 +137,12 @@ impl Sequencer {
         self.state.clocks.watermark()
     }
 
-    /// Tenants whose time is followed.
+    /// Tenants that have a clock.
     pub fn tenant_count(&self) -> usize {
         self.state.clocks.tenant_count()
     }
 
-    /// Whether the time of any tenant goes with the wall clock, so that ticks move it.
+    /// Whether any tenant's time follows the wall clock, so that ticks move it.
     pub fn follows_wall_clock(&self) -> bool {
         self.state.clocks.follows_wall_clock()
     }
@@ -158,15 +157,15 @@ impl Sequencer {
         }
     }
 
-    /// Starts an epoch of `inputs`, which follow on those before in position and are one of the
-    /// [`split_inputs`](crate::split_inputs) of a stretch.
+    /// Starts an epoch of `inputs`: the next positions of the log, as one of the pieces that
+    /// [`split_inputs`](crate::split_inputs) returns.
     pub(crate) fn begin_epoch(&mut self, inputs: &[EventInput]) -> Epoch {
         let mut raw = Vec::with_capacity(inputs.len());
         let mut steps = Vec::new();
         let mut admitted = Vec::new();
         for input in inputs {
             let envelope = input.event.envelope();
-            // Never back: arrivals are wall-clock times, which may be set back, and breakers
+            // Never backwards: arrivals are wall-clock times, which may be set back, and breakers
             // measure how much time passed between them.
             if let Some(arrived) = input.arrived {
                 self.state.admitted = self
@@ -179,7 +178,7 @@ impl Sequencer {
             let place = EvaluationPlace::for_raw_event(input.position);
             let sighting = EventSighting::from_event(&input.event, sequence, input.arrived, place);
             let stamp = self.state.clocks.observe(sighting, &mut steps);
-            // Now, before the next event: it may name this one as its cause.
+            // Before the next event, which may name this one as its cause.
             if let Some(cause) = &envelope.causation_id {
                 let causes = &mut self.state.causes;
                 let depth = causes.depth(&envelope.tenant, cause);
@@ -212,7 +211,7 @@ impl Sequencer {
         }
     }
 
-    /// Starts an epoch of nothing but time: it is `at` as of `position`.
+    /// Starts an epoch without events that moves time: it is `at` as of `position`.
     pub(crate) fn begin_tick(&mut self, position: Position, at: Timestamp) -> Epoch {
         let mut steps = Vec::new();
         let place = EvaluationPlace::for_raw_event(position);
@@ -221,7 +220,7 @@ impl Sequencer {
         new_epoch(Vec::new(), steps, place)
     }
 
-    /// Starts the epoch behind all input, in which everything that is open ends.
+    /// Starts the last epoch, after all input, in which everything that is open ends.
     pub(crate) fn begin_close(&mut self) -> Epoch {
         let position = self.state.reached.next();
         new_epoch(
@@ -231,15 +230,15 @@ impl Sequencer {
         )
     }
 
-    /// The rules that matchers need not ask in this epoch.
+    /// The rules that matchers can skip in this epoch.
     pub(crate) fn skipped_rules(&self, epoch: &Epoch) -> SkippedRules {
         let upto = epoch.admitted.last().map(|(_, admitted)| *admitted);
         let breakers = &self.state.breakers;
         breakers.skipped_rules(&self.set, &self.detached, upto)
     }
 
-    /// Takes note of which rules answered about the `items` of a layer and which failed; what rules
-    /// say that were broken out by then is dropped. Faults of the others are kept in the epoch.
+    /// Records which rules answered about the `items` of a layer and which failed. Answers of rules
+    /// that were broken out by then are dropped; faults of the others stay in the epoch.
     pub(crate) fn apply_breakers(
         &mut self,
         epoch: &mut Epoch,
@@ -270,7 +269,7 @@ impl Sequencer {
         }
     }
 
-    /// Takes note of scripts that failed while windows ran them, in any order.
+    /// Records scripts that failed while windows ran them, in any order.
     pub(crate) fn record_faults(
         &self,
         epoch: &mut Epoch,
@@ -294,7 +293,7 @@ impl Sequencer {
         }
     }
 
-    /// Takes note of matches that came too late to count.
+    /// Counts matches that came too late.
     pub(crate) fn record_late(&self, epoch: &mut Epoch, late: Vec<LateMatch>) {
         for found in late {
             if !self.detached.contains(&found.rule) {
@@ -303,7 +302,7 @@ impl Sequencer {
         }
     }
 
-    /// Ends the epoch. Alerts come out in the order of their places.
+    /// Ends the epoch and returns its alerts in the order of their places.
     pub(crate) fn finish_epoch(&mut self, mut epoch: Epoch) -> EpochOutcome {
         epoch.outcome.alerts.sort_by_key(|raised| raised.place);
         epoch.outcome.breaks.sort_by_key(|change| change.place);
@@ -325,7 +324,7 @@ impl Sequencer {
         postcard::to_stdvec(&self.state).expect("plain data is always writable to memory")
     }
 
-    /// Goes on from a checkpoint's part.
+    /// Continues from the sequencer's part of a checkpoint.
     ///
     /// # Errors
     /// The bytes are not those of [`Sequencer::checkpoint`].

@@ -1,9 +1,9 @@
-//! The trees that rules ask.
+//! The trees that rules read.
 //!
-//! Owns a forest of raw events alone. It takes a piece of the log before rules are asked about it,
-//! and answers as of each event's position, so what rules see does not depend on where the log is
-//! cut. Alerts are not in it: when they come to the log depends on the cutting, and with it which
-//! trees would be let go.
+//! Owns a graph of raw events alone. It receives a piece of the log before rules are evaluated on
+//! it, and answers as of each event's position, so what rules see does not depend on where the log
+//! is cut. It leaves out alerts: their positions depend on where the log is cut, and so would the
+//! choice of trees to evict.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -17,14 +17,14 @@ use crate::error::CheckpointError;
 /// The name of these trees' part of a checkpoint.
 pub const KINSHIP_PART: &str = "kinship";
 
-/// The trees of raw events that rules ask.
+/// The trees of raw events that rules read.
 #[derive(Debug)]
 pub struct RuleTrees {
     shared: Arc<SharedRuleTrees>,
     links: Arc<LinkSet>,
 }
 
-/// What rules ask while it stands still, on whatever thread.
+/// What rules read, on any thread, while it does not change.
 struct SharedRuleTrees(RwLock<CorrelationGraph>);
 
 impl fmt::Debug for SharedRuleTrees {

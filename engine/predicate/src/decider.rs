@@ -1,4 +1,4 @@
-//! One slot's decider: all tests of its texts are settled in one visit to a value.
+//! Decides all tests of one slot in one visit to a value.
 
 use std::collections::HashMap;
 
@@ -15,11 +15,11 @@ use crate::slot_tests::SlotTests;
 use crate::substrings::{GramRarity, SubstringIndex};
 use crate::text_anchor::TextAnchor;
 
-/// Settles the tests of a slot.
+/// Decides the tests of a slot.
 #[derive(Debug)]
 pub(crate) struct SlotDecider {
     whole: HashMap<Box<[u8]>, PredicateId, FixedState>,
-    /// Lengths that whole texts have, a bit each; the last bit for all that are longer.
+    /// Lengths of whole texts, one bit each; the last bit covers all longer ones.
     lengths: u64,
     starts: AffixIndex,
     ends: AffixIndex,
@@ -68,15 +68,16 @@ impl SlotDecider {
         }
     }
 
-    /// Whether a visit can find anything in any value that is part of `texts`, which are folded.
+    /// Whether a visit can find anything in any value whose text is part of `texts`, which are
+    /// folded.
     pub(crate) fn may_hit(&self, texts: &[u8]) -> bool {
         self.prefilter
             .as_ref()
             .is_none_or(|gate| gate.may_match(texts))
     }
 
-    /// Calls `hit` for every predicate that holds for a value of the record, maybe more than once;
-    /// its text is also given folded.
+    /// Calls `hit` for every predicate that holds for a value of the record, perhaps more than
+    /// once. The value's text is also passed in folded form.
     pub(crate) fn visit(
         &self,
         record: &FlatRecord,
@@ -84,8 +85,8 @@ impl SlotDecider {
         value: FoldedText<'_>,
         mut hit: impl FnMut(PredicateId),
     ) {
-        // From what every value answers to what only texts do; each return leaves out the rest,
-        // since null and containers have no text and no number.
+        // From tests that apply to every value to those for texts only. Each return skips the rest,
+        // because null and containers have no text and no number.
         self.present.into_iter().for_each(&mut hit);
         for (shape, predicate) in &self.shapes {
             if shape.holds(entry, record.entry_bytes(entry)) {
@@ -107,7 +108,7 @@ impl SlotDecider {
         if !entry.is_textual() {
             return;
         }
-        // The lengths spare most values the hash of their text.
+        // For most values, comparing lengths avoids hashing the text.
         let folded = value.text;
         if self.lengths & length_bit(folded.len()) != 0
             && let Some(predicate) = self.whole.get(folded)

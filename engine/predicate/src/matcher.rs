@@ -1,11 +1,10 @@
-//! Decides one event after another: visits, nominations, programs.
+//! Decides one event after another, by visits, nominations and programs. There is one matcher per
+//! thread.
 //!
-//! One per thread.
-//!
-//! Owns the answers for the current event and what is remembered of combinations of views; the
-//! questions are in the shared set, which never changes.
-//! Invariant: before an event is visited, no bit of the one before is set. Bits are undone by the
-//! list of those that were set, so an event costs what it hits.
+//! Owns the answers for the current event, and a cache for combinations of views. The predicates
+//! are in the shared set, which never changes.
+//! Invariant: before an event is visited, every bit of the previous one is cleared. Bits are
+//! cleared by a list of those that were set, so the cost of an event depends on what it hits.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -25,7 +24,7 @@ use crate::verifier::TestVerifier;
 /// Most combinations of view predicates that are remembered; beyond it, all are forgotten.
 const MAX_COMBINATIONS: usize = 4_096;
 
-/// Most deciders of any value; beyond it, one decides all of it.
+/// Most deciders of any value; beyond it, one decider handles all predicates.
 const MAX_ANY_DECIDERS: usize = 64;
 
 /// What a combination of views needs.
@@ -35,9 +34,9 @@ struct ActiveViews {
     combination: Vec<u32>,
     /// Views, by number.
     views: Vec<bool>,
-    /// Slots that a program of these views asks of.
+    /// Slots that programs of these views read.
     slots: Vec<bool>,
-    /// What programs of these views ask of any value.
+    /// What programs of these views test of any value.
     any_value: AnyValueScope,
     /// Programs that nothing nominates.
     open: Vec<ProgramId>,
@@ -77,7 +76,7 @@ pub struct PredicateMatcher {
     /// Deciders of any value, by the predicates they decide.
     any_deciders: HashMap<Vec<PredicateId>, Rc<SlotDecider>>,
     combination: Vec<u32>,
-    /// The combination of the event before, which the next often has too.
+    /// The combination of the previous event, which the next one often has too.
     last_views: Option<Rc<ActiveViews>>,
     folded: FoldBuffer,
     scratch: String,
@@ -85,7 +84,7 @@ pub struct PredicateMatcher {
 }
 
 impl PredicateMatcher {
-    /// A matcher over a set.
+    /// A matcher for a set.
     pub fn new(set: Arc<PredicateSet>) -> Self {
         Self {
             hits: BitSet::new(set.predicates.len()),
@@ -102,7 +101,7 @@ impl PredicateMatcher {
         }
     }
 
-    /// Replaces `out` by the numbers of the rules that hold for the record, ascending.
+    /// Replaces `out` with the numbers of the rules that match the record, ascending.
     pub fn match_record(&mut self, record: &FlatRecord, out: &mut Vec<u32>) {
         self.match_record_given(record, &[], out);
     }
@@ -116,8 +115,8 @@ impl PredicateMatcher {
         out: &mut Vec<u32>,
     ) {
         out.clear();
-        // Forget the event before anything of this one is decided: a bit left over is a false
-        // match.
+        // Clear the previous event before anything of this one is decided: a leftover bit is a
+        // false match.
         self.reset_bits();
         self.folded.fold_all(record.all_bytes());
         given.iter().for_each(|given| self.hits.insert(given.0));
@@ -127,7 +126,7 @@ impl PredicateMatcher {
                 .slot
                 .is_some_and(|slot| set.view_slots.get(slot.0 as usize) == Some(&true))
         };
-        // Views first: which other slots matter at all follows from the views that hold.
+        // Views first: the views that hold decide which other slots matter.
         for entry in record.entries().iter().filter(|entry| of_view(entry)) {
             self.visit_entry(&set, record, entry);
         }
@@ -217,7 +216,7 @@ impl PredicateMatcher {
         }
         for entry in record.entries().iter().filter(|entry| entry.first) {
             let value = self.folded.text_at(entry.text_range());
-            // Other characters were not folded when all texts were looked at together.
+            // Other characters were not folded when all texts were searched together.
             if all || !value.is_ascii && decider.may_hit(value.text) {
                 decider.visit(record, entry, value, |hit| self.hits.insert(hit.0));
             }
@@ -283,7 +282,7 @@ impl PredicateMatcher {
         if wanted.is_empty() {
             return AnyValueScope::None;
         }
-        // Many combinations of views want the same predicates, and a decider is costly to build.
+        // Many combinations of views need the same predicates, and a decider is expensive to build.
         if let Some(known) = self.any_deciders.get(&wanted) {
             return AnyValueScope::Some(Rc::clone(known));
         }
@@ -344,7 +343,7 @@ impl PredicateMatcher {
         if is_final || self.verified.contains(id.0) {
             return false;
         }
-        // Marked before it is asked, whatever the answer: a no is settled too.
+        // Set before the predicate is tested, whatever the result: a "no" is settled too.
         self.verified.insert(id.0);
         let guards = &predicate.guards;
         // If no guard holds, the predicate cannot.
@@ -373,7 +372,7 @@ impl ActiveViews {
         };
         for view in &set.views {
             let holds = view.expression.holds(&mut is);
-            // Also for one that does not hold: a view's number is its place in the list.
+            // Also for one that does not hold, because a view's number is its place in the list.
             active.views.push(holds);
             if !holds {
                 continue;

@@ -1,13 +1,13 @@
-//! Where members of objects lead, remembered: events of a kind have the same names in the same
-//! order.
+//! Caches where the members of objects lead, because events of a kind have the same names in the
+//! same order.
 //!
 //! The places of a value are a *path state*. Where a name leads from a path state is looked up in
-//! the paths once; after that it is remembered, together with the name that followed last time, so
-//! that most names are only compared.
+//! the paths once and then cached, together with the name that followed last time, so that most
+//! names only need to be compared.
 //!
-//! Owns the memory and its bound; the answers themselves are the job of `paths`.
-//! Invariant: what is remembered gives the same answers as the paths, so a full or an empty memory
-//! changes only how long reading takes.
+//! Owns the cache and its bound; `paths` gives the answers.
+//! Invariant: the cache gives the same answers as the paths, so a full or empty cache only changes
+//! how long reading takes.
 
 use std::collections::HashMap;
 
@@ -21,17 +21,17 @@ use crate::scan::{self, STEP};
 /// A path state, by number.
 pub(crate) type PathStateId = u32;
 
-/// The path state of values that no field is about.
+/// The path state of values that no field refers to.
 pub(crate) const NOWHERE: PathStateId = 0;
 const ROOT: PathStateId = 1;
 
-/// A member that is remembered, by number.
+/// A cached member, by number.
 pub(crate) type MemberId = u32;
 
 /// No member.
 pub(crate) const NO_MEMBER: MemberId = MemberId::MAX;
 
-/// Most members that are remembered; beyond it, all are forgotten.
+/// Most cached members; beyond it, all are forgotten.
 const MAX_CACHED_MEMBERS: usize = 16_384;
 
 /// Names longer than this are looked up each time.
@@ -64,8 +64,8 @@ struct CachedMember {
     /// How many bytes that is; 0 if they are too many.
     length: u8,
     to: PathStateId,
-    /// The members that came next last, the latest first: kinds of events part ways where they
-    /// differ.
+    /// The members that came next, the latest first: kinds of events diverge at the first member in
+    /// which they differ.
     next: [MemberId; 2],
 }
 
@@ -101,8 +101,8 @@ impl PathCache {
         self.intern_state(roots.into());
     }
 
-    /// The path state of the next event. States and members of the last one are no longer asked
-    /// for.
+    /// The path state of the next event. States and members of the previous one must not be used
+    /// any more.
     pub(crate) fn root_state(&mut self) -> PathStateId {
         if self.members.len() >= MAX_CACHED_MEMBERS {
             self.clear();
@@ -255,7 +255,8 @@ impl PathCache {
             .iter_mut()
             .zip(fits)
             .for_each(|(to, byte)| *to = *byte);
-        // A name with escapes is written in more than one way, and found by what it means.
+        // A name with escapes can be written in more than one way, so it is looked up by its
+        // decoded text.
         let is_plain = scan::plain_length(&quoted) == name.len();
         let length = if is_plain { name.len() + 1 } else { 0 };
         self.members.push(CachedMember {

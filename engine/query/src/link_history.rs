@@ -1,15 +1,15 @@
-//! Which links were in force where.
+//! Which links were in force at which position.
 
 use std::sync::Arc;
 
 use larum_event::{LinkSet, Position};
 
-/// Sets of links by the position behind which they hold, oldest first. Cheap to clone.
+/// Sets of links, oldest first, each with the position after which it is in force. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct LinkHistory(Arc<Vec<(Position, Arc<LinkSet>)>>);
 
 impl LinkHistory {
-    /// As [`LinkHistory::encode_links`] wrote it; what does not read back is left out.
+    /// Reads what [`LinkHistory::encode_links`] wrote. Sets that cannot be read are skipped.
     pub fn from_encoded(written: Vec<(Position, Vec<u8>)>) -> Self {
         let read = written.into_iter().filter_map(|(at, bytes)| {
             let links: LinkSet = postcard::from_bytes(&bytes).ok()?;
@@ -23,7 +23,7 @@ impl LinkHistory {
         postcard::to_stdvec(links).expect("plain data is always writable to memory")
     }
 
-    /// Links came into force at a position; false when they are those that were in force there.
+    /// Records links that came into force at a position; false if they were in force already.
     pub fn add_links(&mut self, at: Position, links: &Arc<LinkSet>) -> bool {
         let known = self.links_at(at.next());
         let is_same = known.map_or_else(
@@ -39,7 +39,7 @@ impl LinkHistory {
         true
     }
 
-    /// The links that hold for the event at a position, and since where.
+    /// The links in force for the event at a position, and since when.
     pub fn links_at(&self, position: Position) -> Option<&(Position, Arc<LinkSet>)> {
         let place = self.0.partition_point(|(since, _)| *since < position);
         self.0.get(place.checked_sub(1)?)

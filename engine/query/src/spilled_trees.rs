@@ -1,4 +1,4 @@
-//! Trees that memory let go, and how they are found again.
+//! Trees evicted from memory, and how they are found again.
 //!
 //! Owns the trees that wait to be written, and the index of those in the store. Writing them
 //! belongs to the owner of the store.
@@ -18,7 +18,7 @@ const BATCH: usize = 4_096;
 /// Most trees that wait; beyond it the oldest are dropped, and the next start builds a new store.
 const WAITING_MOST: usize = 200_000;
 
-/// The trees that memory let go. Clones are the same trees.
+/// The trees evicted from memory. Clones share them.
 #[derive(Debug, Clone)]
 pub struct SpilledTrees(Arc<Mutex<SpillQueue>>);
 
@@ -30,13 +30,13 @@ struct SpillQueue {
     finder: TreeFinder,
     /// How often the store was replaced.
     generation: u64,
-    /// How many trees memory let go.
+    /// How many trees were evicted from memory.
     spilled_count: u64,
     /// Some were dropped without having been written.
     is_short: bool,
 }
 
-/// Finds trees that memory let go; for one thread.
+/// Finds evicted trees; for one thread.
 #[derive(Debug)]
 pub struct SpilledTreeFinder {
     trees: SpilledTrees,
@@ -62,7 +62,7 @@ impl SpilledTrees {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes in trees that memory let go. Returns whether it is time to write them.
+    /// Queues trees evicted from memory. Returns whether it is time to write them.
     pub fn queue_trees(&self, trees: Vec<TreeMembers>) -> bool {
         if trees.is_empty() {
             return false;
@@ -117,25 +117,25 @@ impl SpilledTrees {
         self.lock_queue().generation
     }
 
-    /// How many trees memory has let go so far.
+    /// How many trees have been evicted from memory so far.
     pub(crate) fn spilled_count(&self) -> u64 {
         self.lock_queue().spilled_count
     }
 
-    /// Whether memory never let a tree go.
+    /// Whether no tree was ever evicted from memory.
     pub(crate) fn is_empty(&self) -> bool {
         let queue = self.lock_queue();
         queue.trees.is_empty() && queue.finder.is_empty()
     }
 
-    /// Whether one of these keys may be of a tree that memory let go; a "no" is always right.
+    /// Whether one of these keys may belong to an evicted tree; a "no" is always right.
     pub(crate) fn may_hold_any(&self, tenant: &TenantId, keys: &[u64]) -> bool {
         let queue = self.lock_queue();
         keys.iter()
             .any(|key| queue.keys.contains(key) || queue.finder.may_contain(tenant, *key))
     }
 
-    /// Finds what memory let go.
+    /// A finder of evicted trees.
     pub(crate) fn finder(&self) -> SpilledTreeFinder {
         let queue = self.lock_queue();
         SpilledTreeFinder {

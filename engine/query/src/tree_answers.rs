@@ -110,14 +110,14 @@ pub struct TimelinePage {
     pub as_of: Position,
 }
 
-/// What a watcher of a tree or an incident hears.
+/// What a watcher of a tree or an incident receives.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum TreeDelivery {
     /// Something came or changed.
     Change(TreeUpdate),
-    /// The watcher was too slow, and nothing more comes. Watching again, after this position, goes
-    /// on without a gap.
+    /// The watcher was too slow, and receives nothing more. Watching again after this position
+    /// continues without a gap.
     #[serde(rename_all = "camelCase")]
     Gap {
         /// Everything up to here was delivered.

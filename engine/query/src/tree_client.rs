@@ -26,7 +26,7 @@ const REBUILDS_MOST: usize = 4;
 pub struct TreeClientSetup {
     /// Readers of the log.
     pub readers: ReaderFactory,
-    /// What memory let go.
+    /// The trees evicted from memory.
     pub spilled: SpilledTrees,
     /// How large trees may be.
     pub limits: GraphLimits,
@@ -61,7 +61,7 @@ impl TreeClient {
         &self.setup.watchers
     }
 
-    /// What memory let go.
+    /// The trees evicted from memory.
     pub(crate) fn spilled_trees(&self) -> &SpilledTrees {
         &self.setup.spilled
     }
@@ -71,7 +71,7 @@ impl TreeClient {
         self.setup.limits
     }
 
-    /// Finds what memory let go.
+    /// A finder of evicted trees.
     pub(crate) fn spilled_finder(&self) -> SpilledTreeFinder {
         self.setup.spilled.finder()
     }

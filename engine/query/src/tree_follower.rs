@@ -105,13 +105,13 @@ impl TreeFollower {
         self.delivered_upto = self.compared_upto;
     }
 
-    /// Whether something that waits can be told now that everything up to `upto` has come.
+    /// Whether something that waits can be reported now that everything up to `upto` has come.
     pub(crate) fn has_ready_event(&self, upto: Position) -> bool {
         let first = self.waiting.first_key_value();
         first.is_some_and(|(position, _)| *position <= upto)
     }
 
-    /// Whether something waits to be told.
+    /// Whether something waits to be reported.
     pub(crate) fn has_waiting_event(&self) -> bool {
         !self.waiting.is_empty()
     }

@@ -1,8 +1,8 @@
-//! From a question about trees to its answer: memory first, else the log.
+//! Answers queries about trees, from memory if possible, else from the log.
 //!
 //! Owns where an answer comes from; selection and layout of a tree belong to `larum-tree`.
-//! Invariant: an answer is whole or says that it is partial. Memory answers alone only when it
-//! never let go of a part of the tree; else the tree is rebuilt.
+//! Invariant: an answer is whole or says that it is partial. Memory answers alone only if no part
+//! of the tree was ever evicted; else the tree is rebuilt.
 
 use std::sync::Arc;
 
@@ -211,8 +211,7 @@ impl TreeQueries {
         .await
     }
 
-    /// What `read` says of a forest that holds the tree of an id, as it is or as it was at a
-    /// position.
+    /// Calls `read` on a graph that holds the tree of an id, as it is or as it was at a position.
     async fn read_tree<R>(
         &self,
         id: &str,
@@ -338,8 +337,8 @@ struct WantedTree<'a> {
 }
 
 impl RebuiltTree {
-    /// Puts in what is known by its id alone, so that it hangs where it hangs; tells whether there
-    /// was any.
+    /// Adds events that are known only by their ids, so that they are in their places. Returns
+    /// whether there were any.
     fn insert_evidence(&mut self, mut unknown: Vec<EventId>) -> Result<bool, TreeError> {
         unknown.truncate(LOOKED_UP_MOST);
         for id in &unknown {

@@ -44,14 +44,14 @@ pub(crate) struct TreeInputs {
     why: Vec<MissingPart>,
 }
 
-/// A tree that was grown again, alone in a forest.
+/// A rebuilt tree, alone in its graph.
 pub(crate) struct RebuiltTree {
     pub(crate) graph: CorrelationGraph,
-    /// Who grew it.
+    /// What rebuilt it.
     pub(crate) rebuilder: TreeRebuilder,
     /// What it lacks.
     pub(crate) why: Vec<MissingPart>,
-    /// Since where the links hold by which the forest goes.
+    /// The position since which the graph's links are in force.
     links_since: Option<Position>,
 }
 
@@ -67,7 +67,7 @@ struct SearchState {
     /// Positions that members name, within the bounds.
     positions: BTreeSet<Position>,
     events: BTreeMap<Position, Event>,
-    /// Whether anybody knows of it.
+    /// Whether memory or the store of evicted trees knows it.
     is_known: bool,
 }
 
@@ -90,7 +90,7 @@ impl TreeRebuilder {
         }
     }
 
-    /// Finds what the ids are of, everything that hangs together with one of them.
+    /// Collects everything that is connected to one of the ids.
     pub(crate) fn gather_inputs(mut self, ids: &[String]) -> Result<TreeInputs, TreeError> {
         self.history = self.client.ask_blocking(|memory| memory.history.clone())?;
         let mut search = SearchState::default();
@@ -145,7 +145,7 @@ impl TreeRebuilder {
         Ok(self.into_inputs(search, left_out))
     }
 
-    /// Where to begin: the id itself, and the node on which the event with that id hangs.
+    /// Starts the search: the id itself, and the main node of the event with that id.
     fn seed_search(
         &mut self,
         id: &str,
@@ -172,7 +172,7 @@ impl TreeRebuilder {
         Ok(())
     }
 
-    /// Has `forest` go by the links that hold for a position.
+    /// Gives `graph` the links that were in force at a position.
     fn apply_links_at(
         &self,
         position: Position,
@@ -291,11 +291,11 @@ impl TreeInputs {
 }
 
 impl RebuiltTree {
-    /// Puts an event in, by the links that held for it.
+    /// Inserts an event, using the links that were in force for it.
     pub(crate) fn insert_event(&mut self, position: Position, event: &Event) {
         self.rebuilder
             .apply_links_at(position, &mut self.links_since, &mut self.graph);
-        // What it reports was told when the event came.
+        // Its problems were reported when the event arrived.
         let mut reports = Vec::new();
         let tenant = &self.rebuilder.tenant;
         self.graph.insert(tenant, event, position, &mut reports);
@@ -316,7 +316,7 @@ impl SearchState {
     }
 }
 
-/// The whole tree of a forest that holds an id.
+/// The whole tree of a graph that holds an id.
 pub(crate) fn find_tree(
     graph: &CorrelationGraph,
     tenant: &TenantId,

@@ -124,8 +124,8 @@ enum WatchOutcome {
 
 impl WatchTask {
     async fn run_watch(mut self, mut follower: TreeFollower, mut upto: Position) {
-        // What came while the log was read was not heard of, since nobody knew which nodes are
-        // watched.
+        // Changes that arrived while the log was read were not reported, because it was not yet
+        // known which nodes are watched.
         let mut is_first = true;
         loop {
             let collecting = self.queries.client.run_blocking(move || {
@@ -220,7 +220,8 @@ impl WatchTask {
             trees
         });
         let trees = asking.await?;
-        // Asked after the trees: what they let go later, they had when they answered.
+        // Check after reading the trees: what was evicted later was still there when they were
+        // read.
         let mut is_short = self.registration.watcher.take_spilled();
         for tree in &trees {
             let fresh = follower.take_new_keys(&tree.keys);
@@ -233,7 +234,7 @@ impl WatchTask {
         if !is_short {
             return Ok(trees.into_iter().flat_map(|tree| tree.events).collect());
         }
-        // One of the trees was joined with one that memory let go, or is such a tree.
+        // One of the trees was merged with an evicted one, or is one itself.
         let everything = Position(u64::MAX);
         let rebuilder = TreeRebuilder::new(
             self.queries.tenant.clone(),

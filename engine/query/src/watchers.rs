@@ -111,7 +111,7 @@ impl TreeWatchers {
         }
     }
 
-    /// These events came into the forest; `before` is the last position before them.
+    /// Notifies of events that were added to the graph; `before` is the last position before them.
     pub fn notify_events<'a>(
         &self,
         graph: &mut CorrelationGraph,

@@ -43,7 +43,7 @@ use crate::sequencing::EngineThreads;
 use crate::upkeep::LogUpkeep;
 use crate::watchdog::{FROZEN, Watchdog};
 
-/// Longest a producer waits for room before it is told to come again.
+/// Longest a producer waits for room before it is asked to retry.
 const CREDIT_WAIT: Span = Span::from_nanos(500_000_000);
 /// What a problem with evaluation is about.
 const SEQUENCER: &str = "sequencer";
@@ -95,8 +95,8 @@ impl Engine {
         })
     }
 
-    /// Queues events for the log. What is refused at once is told; the rest may still turn out to
-    /// be duplicates, and is not durable yet.
+    /// Queues events for the log. Refusals that are known at once are reported; the other events
+    /// may still turn out to be duplicates, and are not durable yet.
     ///
     /// # Errors
     /// Nothing was taken: see [`EmitError`].
@@ -415,7 +415,7 @@ impl Subscription {
         if let Ok(delivery) = self.events.try_recv() {
             return Some(delivery);
         }
-        // It has caught up: what it missed on the way is told now and not with the next event only.
+        // It has caught up: report now what it missed on the way, not only with the next event.
         let live = self.subscriber.upgrade();
         if let Some(missed) = live.and_then(|live| live.take_missed()) {
             return Some(EventDelivery::Gap { missed });

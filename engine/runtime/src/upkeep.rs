@@ -1,7 +1,8 @@
-//! The log's upkeep, beside everything else: full partitions are sealed, write-ahead logs shrunk.
+//! The log's upkeep, in parallel with everything else: seals full partitions, shrinks write-ahead
+//! logs.
 //!
-//! Owns when that happens, and that none of it is under way any more when the log is closed: two at
-//! once on the same files would be one too many.
+//! Owns when that happens, and that none of it is running when the log is closed: otherwise the
+//! next owner of the log could work on the same files at the same time.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use tokio::sync::{Mutex, watch};
 
 use crate::gauges::EngineGauges;
 
-/// How often it is looked at.
+/// How often to check for work.
 const EVERY: Span = Span::from_seconds(1);
 
 /// The upkeep of an engine's log.
@@ -66,7 +67,7 @@ impl LogUpkeep {
         Self { stop, working }
     }
 
-    /// Ends it; what is under way is done when this returns.
+    /// Stops it and waits for work in progress.
     pub(crate) async fn stop(&self) {
         self.stop.send_replace(true);
         drop(self.working.lock().await);

@@ -1,8 +1,8 @@
 //! What one event says about trees.
 //!
 //! Owns the reading of `correlation` and `traceparent`; declared links are read elsewhere.
-//! Invariant: names borrow from the event where they can, so an event that names nodes that are
-//! known already costs no copy of them.
+//! Invariant: names borrow from the event where they can, so an event that names only known nodes
+//! copies none of them.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(crate) struct EventFacts<'a> {
     pub(crate) node_claims: Vec<NodeClaims<'a>>,
     /// The trace that it carries.
     pub(crate) trace: Option<NodeName<'a>>,
-    /// Kinds and values that it is found by.
+    /// Kinds and values of the entities that it is found by.
     pub(crate) entities: Vec<(Arc<str>, Arc<str>)>,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct NodeName<'a> {
     pub(crate) edge_reason: u16,
 }
 
-/// One node that an event belongs to, and what it says of where that node is.
+/// One node that an event belongs to, and what the event says about the node's place.
 #[derive(Debug)]
 pub(crate) struct NodeClaims<'a> {
     pub(crate) class: NodeClass,
@@ -132,7 +132,7 @@ impl<'a> NodeClaims<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ClaimedNodes {
     pub(crate) own: NodeIndex,
-    /// Another one than its own.
+    /// Always differs from `own`.
     pub(crate) parent: Option<NodeIndex>,
     pub(crate) root: Option<NodeIndex>,
 }
@@ -147,7 +147,7 @@ pub(crate) struct TraceParent {
 impl TraceParent {
     /// The trace of an event; `None` when it carries none, or one that the standard calls invalid.
     pub(crate) fn from_event(event: &Event) -> Option<Self> {
-        // Most events have none, and finding that out by path would read them all.
+        // Most events have none, and looking for it by path would read them all.
         if !event.json().contains("\"traceparent\":\"") {
             return None;
         }

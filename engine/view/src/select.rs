@@ -1,11 +1,10 @@
-//! A page of a tree: the part that was asked for, of that the nodes that the filter wants, of that
-//! one page.
+//! A page of a tree: the requested part, of that the nodes that pass the filter, of those one page.
 //!
-//! Owns the meaning of [`TreeQuery`], as functions over a view of the whole tree; a faster way must
-//! answer the same, and finding the tree is the graph's job. Works through every node once,
-//! whatever the page holds.
-//! Invariant: the pages of one question show every node that it asks for once, however small they
-//! are; what comes again is marked.
+//! Owns the meaning of [`TreeQuery`], as functions over a view of the whole tree. A faster way must
+//! give the same answer; finding the tree is the graph's job. Visits every node once, whatever the
+//! page holds.
+//! Invariant: the pages of one query show every node that it selects once, however small they are;
+//! repeated nodes are marked.
 
 mod cursor;
 mod filter;
@@ -23,7 +22,7 @@ pub(crate) use page::fold_events;
 pub(crate) use cursor::TreeCursor;
 pub(crate) use page::{limit_events, repeat_node};
 
-/// What of a whole tree was asked for, in reading order.
+/// The selected part of a whole tree, in reading order.
 struct TreeSelection {
     /// The place of each node that is shown, on this page or another.
     shown_places: Vec<usize>,
@@ -31,27 +30,27 @@ struct TreeSelection {
     missing: Vec<MissingPart>,
 }
 
-/// The answer to `query` out of `full`, the whole tree that holds [`TreeQuery::id`], with all its
-/// events and edges and nothing folded. [`TreeQuery::as_of`] is the caller's part: `full` is the
-/// tree as it was then.
+/// The answer to `query` from `full`, the whole tree that holds [`TreeQuery::id`], with all its
+/// events and edges and nothing folded. The caller applies [`TreeQuery::as_of`]: `full` is the tree
+/// as it was then.
 ///
-/// - The id may be that of a node or an event. Of the nodes that an event belongs to, the deepest
-///   is meant. An id that is neither, such as an entity's, means the root.
-/// - A filter wants a node when the stage and tags are the node's and one of its events, or the
-///   alert that it is, is bad enough, of one of the sources and within the times, all at once.
-/// - Counts are of the nodes that the filter wants; those that only lead to them are shown and not
-///   counted. Of a part, [`TreeCounts::depth`] is from its first node down.
-/// - What was not asked for is not missing: `partial` is about what was.
+/// - The id may be that of a node or an event. If an event belongs to several nodes, the deepest is
+///   meant. Any other id, such as an entity's, means the root.
+/// - A node passes the filter if it has the stage and tags, and if one of its events, or the alert
+///   that it is, has the severity, the source and the time, all at once.
+/// - Counts cover the nodes that pass the filter; those that only lead to them are shown and not
+///   counted. In a part, [`TreeCounts::depth`] counts from its first node down.
+/// - `partial` covers only what the query selects; what it leaves out is not missing.
 /// - A later page first shows the nodes above its first one again, without their events; of those
 ///   at most [`larum_event::limits::ANCESTORS`]. They are not counted by [`TreeQuery::limit`].
-/// - An edge comes with the page of its lower end. One that leads out of the tree comes with its
-///   end in the tree.
-/// - A cursor says after which node the page begins, so a tree may grow between two pages. Of what
-///   grew before that node, later pages show nothing; who wants pages of one moment asks for them
-///   as of the first one's.
+/// - An edge is on the page of its lower end. An edge that leads out of the tree is on the page of
+///   its end in the tree.
+/// - A cursor names the node after which the page begins, so a tree may grow between two pages.
+///   Nodes added before that node do not appear on later pages; to get pages of one moment, ask for
+///   all of them as of the first one's position.
 ///
 /// # Errors
-/// The other end of a path is not in the tree. The cursor is of another question, or its node is
+/// The other end of a path is not in the tree; the cursor belongs to another query; its node is
 /// gone.
 pub fn select_page(full: &TreeView, query: &TreeQuery) -> Result<TreeView, TreeQueryError> {
     let selection = select_nodes(full, query)?;
@@ -86,7 +85,7 @@ fn select_nodes(full: &TreeView, query: &TreeQuery) -> Result<TreeSelection, Tre
     }
     // Mark ancestors after all nodes are judged: a parent comes before the children that need it.
     let mut is_shown = wanted.clone();
-    // Children come behind parents.
+    // A child's place is always after its parent's.
     for (place, node) in nodes.iter().enumerate().rev() {
         let shows = is_shown.get(place).copied().unwrap_or(false);
         let above = node.parent.filter(|_| shows && place != top);
@@ -124,7 +123,7 @@ fn marked_places(flags: &[bool]) -> impl Iterator<Item = usize> {
     flags.filter(|(_, flag)| **flag).map(|(place, _)| place)
 }
 
-/// Whether what the whole tree lacks, the part lacks too. What nodes lack is counted again.
+/// Whether a part lacks this too if the whole tree does. What nodes lack is counted again.
 pub(crate) fn is_missing_in_part(why: &MissingPart, top: usize) -> bool {
     match why {
         MissingPart::StepsNotSeen { .. } | MissingPart::EventsLeftOut { .. } => false,
@@ -135,7 +134,7 @@ pub(crate) fn is_missing_in_part(why: &MissingPart, top: usize) -> bool {
     }
 }
 
-/// How much there is of what in some nodes of a whole tree, and what they lack.
+/// Counts what some nodes of a whole tree hold, and what they lack.
 fn count_nodes<'a>(nodes: impl Iterator<Item = &'a TreeNode>) -> (TreeCounts, Vec<MissingPart>) {
     let mut counts = TreeCounts::default();
     let (mut unseen, mut left_out) = (0, 0);
@@ -150,7 +149,8 @@ fn count_nodes<'a>(nodes: impl Iterator<Item = &'a TreeNode>) -> (TreeCounts, Ve
         }
         counts.events += node.event_count();
         left_out += node.events_left_out;
-        // A root is often but a name that the steps share; a parent should have spoken.
+        // A root is often just a name that the steps share, but a parent should have events of its
+        // own.
         unseen += u64::from(!node.seen && node.parent.is_some());
     }
     let mut why = Vec::new();
@@ -163,7 +163,7 @@ fn count_nodes<'a>(nodes: impl Iterator<Item = &'a TreeNode>) -> (TreeCounts, Ve
     (counts, why)
 }
 
-/// Whether it is a node of the tree and not only shown beside one.
+/// Whether it is a node of the tree, not one that is only shown next to it.
 fn is_tree_member(node: &TreeNode) -> bool {
     match node.kind {
         NodeKind::Step | NodeKind::Alert | NodeKind::Trace | NodeKind::Linked => true,

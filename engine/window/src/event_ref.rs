@@ -13,7 +13,7 @@ pub(crate) struct EventOrder {
 }
 
 impl EventOrder {
-    /// The watermark that has come exactly this far.
+    /// The watermark exactly at this event.
     pub(crate) fn watermark(self) -> Watermark {
         Watermark {
             time: self.time,
@@ -36,7 +36,7 @@ impl EventOrder {
     }
 }
 
-/// What a window keeps of an event: its order, and its id for the evidence.
+/// What a window stores of an event: its order, and its id for the evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct EventRef {
     pub(crate) order: EventOrder,
@@ -63,7 +63,7 @@ impl EventRef {
         self.id.clone()
     }
 
-    /// Its id together with `time`, to tell apart several alerts that one event raises.
+    /// Its id with `time` added, to distinguish several alerts that one event raises.
     pub(crate) fn id_with_time(&self, time: Timestamp) -> EventId {
         let name = format!("{}@{time}", self.id);
         let hashed = || EventId::new(blake3::hash(name.as_bytes()).to_hex().as_str());

@@ -16,27 +16,27 @@ use crate::demo::random::SeededRandom;
 use crate::detect::{AlertList, RevisionFilter};
 use crate::duplicate_filter::{DuplicateCheck, DuplicateFilter};
 
-/// How many other orders of equal times are tried.
+/// How many other orders are tried for events of equal time.
 const ORDERS: u64 = 4;
 
 /// How the events of a case are played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlayMode {
-    /// In their order.
+    /// In the order of the file.
     AsWritten,
-    /// Those of equal time in another order.
+    /// With events of equal time in another order.
     Reordered {
-        /// Decides which.
+        /// Decides the order.
         seed: u64,
     },
-    /// Out of order, none of them further behind a newer one than the rules wait for.
+    /// Out of order, but never by more than the rules wait for.
     Disordered {
-        /// Decides which order.
+        /// Decides the order.
         seed: u64,
         /// How long the rules wait.
         lateness: Span,
     },
-    /// Each followed by itself, and all of them once more.
+    /// Each event twice in a row, and then all of them once more.
     Twice,
 }
 
@@ -80,8 +80,8 @@ pub fn other_modes(suite: &RuleSuite, case: &RuleCase) -> Vec<PlayMode> {
     let times: Vec<Timestamp> = events().map(|event| event.envelope().time).collect();
     let distinct: BTreeSet<&Timestamp> = times.iter().collect();
     let mut ways = Vec::new();
-    // What rules see of trees hangs on what came before their event, so those are asked in the
-    // order of lines.
+    // What rules see of a tree depends on the events before theirs, so cases of such rules are
+    // played only in the order of their lines.
     let any_order = !suite.set.asks_trees();
     if any_order && distinct.len() < times.len() {
         ways.extend((1..=ORDERS).map(|seed| PlayMode::Reordered { seed }));

@@ -1,7 +1,7 @@
 //! Where an actor is found, whichever one it is today.
 //!
-//! A re-created actor has a new address, and who kept the old one sends into a closed mailbox. So
-//! senders keep an [`ActorSlot`], and the creator of the actor puts its address there.
+//! A re-created actor has a new address, and the old one leads to a closed mailbox. So senders hold
+//! an [`ActorSlot`], and the creator of the actor puts its address there.
 
 use actix::{Actor, Addr};
 use tokio::sync::watch;

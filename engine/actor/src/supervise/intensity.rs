@@ -72,8 +72,8 @@ impl RestartIntensity {
         self.restarts.clear();
     }
 
-    /// Nothing, then a pause that doubles up to the longest, of which between half and all is
-    /// taken.
+    /// Nothing, then a pause that doubles up to the longest; a random part of it is taken, at least
+    /// half.
     fn next_pause(&mut self) -> Span {
         let Some(doublings) = self.restarts.len().checked_sub(1) else {
             return Span::ZERO;

@@ -111,7 +111,7 @@ fn read_decoder(top: &TomlTable<'_>, file: &mut TomlFile<'_>) -> Option<Decoder>
             .filter(|key| is_tenant_key(key)),
     );
     top.check_keys(&known, file);
-    // All parts are read before any is missed, so that one run tells every problem.
+    // All parts are read before a missing one is reported, so that one run reports every problem.
     let name = read_name(top, file);
     let channel = read_channel(top, file);
     let shape = read_shape(top, file);
@@ -210,7 +210,7 @@ fn read_fields(
     let mut fields = EnvelopeMapping::default();
     let mut known = FIELD_KEYS.to_vec();
     for (key, value) in section.entries() {
-        // Noted here, as only now it is known where it stands and which member it makes.
+        // Recorded here, because only now its place and its member are known.
         let mut mapping = || {
             let mapping = FieldMapping::load(key.value, value, file)?;
             uses.record_paths(mapping.paths(), key.value, key.at);
@@ -237,7 +237,7 @@ fn read_fields(
                     fields.correlation = read_correlation(&section, uses, file);
                 }
             }
-            // Known, so that it is not told to be unknown as well.
+            // Mark it as known, so that it is not reported as unknown as well.
             other if is_tenant_key(other) => {
                 file.report_with_help(key.at, NO_TENANT, NO_TENANT_HELP);
                 known.push(other);
@@ -301,7 +301,7 @@ fn read_time(
             .map_err(|error| file.report(text.at, format!("`default` is no time: {error}")))
             .ok()
     });
-    // After the others, so that their problems are told even without it.
+    // After the others, so that their problems are reported even without it.
     let Some(from) = section.get("from") else {
         file.report(
             section.at,
@@ -390,7 +390,7 @@ fn check_line_patterns(
     for used in &uses.0 {
         lines.check_path(&used.path, used.at, &used.event_member, file);
     }
-    // A misspelt group would be told again for every pattern that lacks it.
+    // A misspelt group would be reported again for every pattern that lacks it.
     if !file.is_faultless() {
         return;
     }

@@ -7,7 +7,7 @@ use crate::time::Timestamp;
 const MINUTE_NANOS: i64 = 60 * 1_000_000_000;
 const DAY_NANOS: i64 = 24 * 60 * MINUTE_NANOS;
 
-/// A stretch of time that was named: a day, a minute or an instant. Both ends belong to it.
+/// A day, a minute or an instant. Both ends are included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimePeriod {
     /// When it begins.

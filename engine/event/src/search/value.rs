@@ -14,7 +14,7 @@ use crate::severity::Severity;
 use crate::time::Span;
 use crate::value::{Comparison, GlobPattern, Network};
 
-/// How a field and its value are joined; longer signs stand before those they begin with.
+/// The operators between a field and its value. A longer one comes before any it begins with.
 pub(super) const OPERATORS: [(&str, Comparison); 12] = [
     (":>=", Comparison::AtLeast),
     (":<=", Comparison::AtMost),
@@ -44,7 +44,7 @@ pub(super) struct ValueText<'t> {
     pub(super) at: usize,
 }
 
-/// Why a value cannot be meant.
+/// Why a value is not valid for its field.
 pub(super) struct ValueProblem {
     pub(super) message: String,
     pub(super) help: Option<String>,
@@ -62,7 +62,7 @@ impl ValueProblem {
 const TIME_HELP: &str = "write a time such as 2026-11-20, 2026-11-20T12:00 or 2026-11-20T12:00:00Z, in UTC if it names no zone";
 const SPAN_HELP: &str = "write a number and a unit, such as last:24h, last:30m or last:7d";
 
-/// What one of `count` values of a field asks.
+/// The condition of one of a field's `count` values.
 pub(super) fn parse_condition(
     name: &TermName,
     operator: Comparison,
@@ -79,7 +79,7 @@ pub(super) fn parse_condition(
     let limit = |operator, at| ValueCondition::Range(comparison_range(operator, at));
     let field = match name {
         TermName::Field(field) => field,
-        // These are bounds themselves, so a second one would have no meaning.
+        // These are bounds already, so a second bound makes no sense.
         TermName::From | TermName::To | TermName::Last if !is_equality || count > 1 => {
             return Err(ValueProblem::new(
                 "this takes one value behind a colon",
@@ -185,7 +185,7 @@ fn parse_equality(
     }
 }
 
-/// The range `low..high`, one of which may be left out; `None` where the text is not a range.
+/// The range `low..high`, where one end may be missing; `None` if the text is not a range.
 fn parse_range(field: &SearchField, text: &str) -> Result<Option<RangeLimits>, ValueProblem> {
     let Some((low, high)) = text.split_once("..") else {
         return Ok(None);
@@ -203,7 +203,7 @@ fn parse_range(field: &SearchField, text: &str) -> Result<Option<RangeLimits>, V
     let (low, high) = match (side(low), side(high)) {
         (Ok(low), Ok(high)) => (low, high),
         (Err(problem), _) | (_, Err(problem)) if must_be_one => return Err(problem),
-        // Two dots stand in texts too, such as paths.
+        // Texts such as paths contain two dots as well.
         _ => return Ok(None),
     };
     let limits = RangeLimits { low, high };

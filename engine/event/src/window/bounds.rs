@@ -13,14 +13,14 @@ use serde::{Deserialize, Serialize};
 use crate::key::ScalarValue;
 use crate::value::Comparison;
 
-/// A number with nine decimals, exactly: adding and taking away in any order gives the same sum.
+/// An exact number with nine decimals: adding and subtracting in any order gives the same sum.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
 #[serde(transparent)]
 pub struct Amount(i128);
 
-/// A text that is no [`Amount`].
+/// A text that is not an [`Amount`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a number")]
 pub struct InvalidAmount {
@@ -30,25 +30,24 @@ pub struct InvalidAmount {
 
 const BILLION: i128 = 1_000_000_000;
 
-/// Largest magnitude that an amount read from an event has, so that sums of any number of them have
-/// room.
+/// Largest magnitude accepted from an event, so that the sum of any number of them cannot overflow.
 const MOST: f64 = 1e24;
 
 impl Amount {
-    /// The amount of nothing.
+    /// Zero.
     pub const ZERO: Self = Self(0);
 
-    /// Of billionths.
+    /// From a number of billionths.
     pub const fn from_billionths(billionths: i128) -> Self {
         Self(billionths)
     }
 
-    /// In billionths.
+    /// The number of billionths.
     pub const fn billionths(self) -> i128 {
         self.0
     }
 
-    /// A whole number.
+    /// From a whole number.
     pub const fn from_int(value: i64) -> Self {
         Self(value as i128 * BILLION)
     }
@@ -58,13 +57,13 @@ impl Amount {
         if !value.is_finite() || value.abs() > MOST {
             return None;
         }
-        // Whole and fraction apart, so that large numbers lose nothing to the scale.
+        // Scale whole and fraction separately, so that large numbers lose no precision.
         let whole = value.trunc();
         let fraction = ((value - whole) * 1e9).round();
         Some(Self(whole as i128 * BILLION + fraction as i128))
     }
 
-    /// The amount that a value of an event is; `None` for what is no number.
+    /// The amount of an event's value; `None` if the value is not a number.
     pub fn from_scalar(value: &ScalarValue) -> Option<Self> {
         match value {
             ScalarValue::Int(value) => Some(Self::from_int(*value)),
@@ -79,19 +78,19 @@ impl Amount {
         whole as f64 + fraction as f64 / 1e9
     }
 
-    /// The sum, held at the largest there is.
+    /// The sum, limited to the largest amount.
     #[must_use]
     pub const fn saturating_add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
 
-    /// The difference, held at the smallest there is.
+    /// The difference, limited to the smallest amount.
     #[must_use]
     pub const fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
     }
 
-    /// As a JSON number: whole where it is.
+    /// As a JSON number, without a fraction if it is whole.
     pub fn to_json(self) -> serde_json::Value {
         match i64::try_from(self.0 / BILLION) {
             Ok(whole) if self.0 % BILLION == 0 => whole.into(),
@@ -147,11 +146,11 @@ pub struct Bound {
     pub value: Amount,
 }
 
-/// Comparisons that must all hold; none: whatever the value.
+/// Comparisons that must all hold. An empty list accepts every value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Bounds(Vec<Bound>);
 
-/// A text that is no [`Bounds`].
+/// A text that is not [`Bounds`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a comparison; write such as \">= 5\", \"< 0.5\" or \">= 3 && <= 10\"")]
 pub struct InvalidBounds {
@@ -160,12 +159,12 @@ pub struct InvalidBounds {
 }
 
 impl Bounds {
-    /// Whatever the value.
+    /// Accepts every value.
     pub const fn any_value() -> Self {
         Self(Vec::new())
     }
 
-    /// At least so much.
+    /// At least this much.
     pub fn at_least(value: Amount) -> Self {
         Self(vec![Bound {
             comparison: Comparison::AtLeast,
@@ -173,7 +172,7 @@ impl Bounds {
         }])
     }
 
-    /// All of these.
+    /// All of these comparisons together.
     pub const fn new(bounds: Vec<Bound>) -> Self {
         Self(bounds)
     }
@@ -194,12 +193,12 @@ impl Bounds {
         !self.0.is_empty() && self.0.iter().all(|bound| bound.comparison.is_lower_bound())
     }
 
-    /// Whether there are any, and a value that satisfies them still does when it becomes less.
+    /// Whether there are any, and a value that satisfies them still does when it shrinks.
     pub fn are_upper_bounds(&self) -> bool {
         !self.0.is_empty() && self.0.iter().all(|bound| bound.comparison.is_upper_bound())
     }
 
-    /// The least whole number that satisfies them, of bounds that are lower ones; at least 1.
+    /// The least whole number that satisfies them if they are lower bounds; at least 1.
     pub fn threshold(&self) -> u64 {
         let least = self.0.iter().map(|bound| {
             let billionths = bound.value.billionths();

@@ -1,8 +1,8 @@
-//! What the detections of a layer become: alerts for people, and, when they are final, events for
+//! Turns the detections of a layer into alerts for people and, when they are final, into events for
 //! the layers above.
 //!
-//! Owns the order of alerts and the limit on chains of causes. An alert's id and content are the
-//! job of `raise`; when a layer raises is that of the [`EpochDriver`](crate::EpochDriver).
+//! Owns the order of alerts and the limit on chains of causes. `raise` owns an alert's id and
+//! content, and the [`EpochDriver`](crate::EpochDriver) when a layer raises.
 //! Invariant: alerts come out in one canonical order, whatever the order in which windows
 //! answered, and layers above see each alert once, when it becomes final.
 
@@ -20,10 +20,10 @@ use crate::matching::{PlacedFault, locate_fault};
 use crate::raise::{AlertContent, build_alert, build_alert_event, is_too_deep};
 use crate::system;
 
-/// What an alert is made with, beside its detection.
+/// What an alert is made from, in addition to its detection.
 struct AlertOrigin<'a> {
     rule: &'a Rule,
-    /// The event that set it off, where this epoch holds it.
+    /// The event that triggered it, if it is in this epoch.
     cause: Option<&'a EpochItem>,
     /// Length of the chain of causes.
     depth: u8,
@@ -31,7 +31,7 @@ struct AlertOrigin<'a> {
 }
 
 impl Sequencer {
-    /// Makes alerts of the detections of `layer`, whatever the order they come in.
+    /// Makes alerts from the detections of `layer`, which may come in any order.
     pub(crate) fn raise_alerts(
         &mut self,
         epoch: &mut Epoch,
@@ -42,7 +42,7 @@ impl Sequencer {
         if detections.is_empty() {
             return;
         }
-        // The canonical order: by what made it, then by rule, group and revision.
+        // The canonical order: by place, then by rule, group and revision.
         detections.sort_by(|a, b| {
             (a.place, a.rule, &a.tenant, a.clock, &a.key, a.revision)
                 .cmp(&(b.place, b.rule, &b.tenant, b.clock, &b.key, b.revision))
@@ -150,7 +150,7 @@ impl Sequencer {
     }
 }
 
-/// Numbers alerts inside of one position and layer.
+/// Numbers alerts within one position and layer.
 #[derive(Debug, Default)]
 struct OrdinalCounter {
     position: Position,
@@ -172,8 +172,8 @@ impl OrdinalCounter {
     }
 }
 
-/// What the rule's `.alert` closure says; a closure that fails is a fault, and the alert goes out
-/// with the words of the engine.
+/// The text of the rule's `.alert` closure. If the closure fails, that is a fault, and the alert
+/// gets the engine's own text.
 fn make_alert_text(
     rule: &Rule,
     detection: &Detection,
@@ -199,7 +199,7 @@ fn make_alert_text(
         value: detection.value,
         event,
     };
-    // The position before the closure runs: it may ask where its event is in the trees.
+    // Set the position before the closure runs: it may ask where its event is in the trees.
     if let Some(item) = cause {
         matcher.set_position(item.place.position, item.raw_event.as_ref());
     }
@@ -214,8 +214,8 @@ fn make_alert_text(
     }
 }
 
-/// A final alert as the layers above see it. It is on the clock of what made it, as far as that had
-/// come before: what has become final by a move of time is not late by the same move.
+/// A final alert as the layers above see it. It runs on the clock of what made it, as of just
+/// before: if a move of time made it final, the same move must not make it late.
 fn build_alert_item(
     epoch: &Epoch,
     detection: &Detection,
@@ -231,16 +231,16 @@ fn build_alert_item(
         clock: detection.clock,
         before,
         watermark: before,
-        // Among equal times it follows what set it off.
+        // Among events of equal time it comes after its trigger.
         sequence: detection.trigger.sequence.filter(|_| is_triggers),
         raised_by: Some(detection.rule),
         raw_event: None,
     }
 }
 
-/// The raw event that set an alert off, as far as both come with the same event of the log: what
-/// came before may be of another epoch. Of others the trees find it by the id that the alert names
-/// as its cause.
+/// The raw event that triggered an alert, if both belong to the same event of the log; an earlier
+/// one may be in another epoch. For other alerts, trees find the trigger by the id that the alert
+/// names as its cause.
 fn find_raw_event(epoch: &Epoch, detection: &Detection) -> Option<Event> {
     let trigger = detection.trigger.place;
     let is_with = trigger.position == detection.place.position;

@@ -7,7 +7,7 @@ use super::question::RuleCondition;
 use larum_event::FieldValue;
 use larum_predicate::LetterCase;
 
-/// One side of a comparison, or the subject of a question.
+/// One side of a comparison, or what is tested.
 #[derive(Debug, Clone)]
 pub(crate) enum Operand {
     /// A field.
@@ -19,19 +19,19 @@ pub(crate) enum Operand {
         field: FieldAccess,
         member: Option<FieldAccess>,
     },
-    /// A field's text in other letters.
+    /// A field's text with its letter case changed.
     Recased(LetterCase, FieldAccess),
-    /// The first, or the second where the first is missing or null.
+    /// The first, or the second if the first is missing or null.
     Coalesce(FieldAccess, Box<Operand>),
-    /// A truth that was computed.
+    /// A computed boolean.
     Condition(Box<RuleCondition>),
 }
 
 /// What a name means.
 #[derive(Debug, Clone)]
 pub(super) enum NameBinding<'a> {
-    /// The event. Its members are looked up one by one, or by path where the body was prepared for
-    /// it.
+    /// The event. Its members are looked up one by one, or by path if the body was prepared for
+    /// that.
     Event { by_members: bool },
     /// A value that the file computed.
     Literal(&'a RuleLiteral),
@@ -41,11 +41,11 @@ pub(super) enum NameBinding<'a> {
     Unknown,
 }
 
-/// Names, the latest last.
+/// The names in scope, the latest last.
 #[derive(Debug, Clone)]
 pub(super) struct NameScope<'a> {
     names: Vec<(String, NameBinding<'a>)>,
-    /// Missing operands of `&&` and the like are not true; elsewhere they are errors.
+    /// Whether missing operands of `&&` and similar count as not true; otherwise they are errors.
     pub(super) is_lenient: bool,
 }
 
@@ -77,7 +77,7 @@ impl<'a> NameScope<'a> {
             .map(|(_, binding)| binding)
     }
 
-    /// How many names there are, to come back to with [`NameScope::leave_block`].
+    /// Returns the number of names in scope, to restore with [`NameScope::leave_block`].
     pub(super) fn enter_block(&self) -> usize {
         self.names.len()
     }

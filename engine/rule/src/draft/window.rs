@@ -1,7 +1,7 @@
-//! What a rule says of its window: which matches belong together, what is asked of them.
+//! What a rule says about its window: which matches belong together, and what is checked.
 //!
-//! Owns what each method of a window accepts. Which of them go together is decided when the rule is
-//! finished, not here.
+//! Owns what each method of a window accepts. Whether the methods fit together is checked when the
+//! rule is finished, not here.
 //! Invariant: a rule has one extent and one condition; a second one is refused, whatever the order
 //! of the calls.
 
@@ -20,7 +20,7 @@ use crate::script::RuleClosure;
 
 /// Most windows that one event of a hopping window is in.
 const MOST_HOPS: i64 = 1_440;
-/// How long a silent key of `.last(n)` is remembered, where the rule does not say.
+/// How long a silent key of `.last(n)` is kept if the rule does not say.
 const DEFAULT_KEEP: Span = Span::from_seconds(24 * 60 * 60);
 /// The longest lateness.
 const LONGEST_LATENESS: Span = Span::from_seconds(24 * 60 * 60);
@@ -34,7 +34,7 @@ pub(crate) struct WindowDraft {
     /// Which method set the condition.
     pub(crate) condition_method: &'static str,
     pub(crate) condition: Option<DraftSetting<WindowConditionDraft>>,
-    /// How many of the steps of a combination there must be.
+    /// How many steps of a combination must occur.
     pub(crate) steps: Option<DraftSetting<Bounds>>,
     pub(crate) stop_when: Option<DraftSetting<RuleClosure>>,
     pub(crate) policy: Option<DraftSetting<String>>,
@@ -44,7 +44,7 @@ pub(crate) struct WindowDraft {
     pub(crate) on_timer: Option<DraftSetting<RuleClosure>>,
 }
 
-/// What is asked of the matches that belong together.
+/// What is checked about the matches that belong together.
 #[derive(Debug, Clone)]
 pub(crate) enum WindowConditionDraft {
     /// Something measured of these fields.
@@ -100,7 +100,7 @@ impl WindowDraft {
         given: &[Dynamic],
     ) -> Result<(), RuleProblem> {
         let is_distinct = measure == WindowMeasure::Distinct;
-        // A percentile comes between the two, so the bounds are the last.
+        // A percentile has the percentage between the field and the bounds, so the bounds are last.
         let last = argument_at(given, given.len().saturating_sub(1))?;
         let fields = read_field_paths(argument_at(given, 0)?);
         let asked = fields.and_then(|fields| {
@@ -249,7 +249,7 @@ pub(crate) const WINDOW_METHODS: [(&str, (usize, usize), WindowMethod); 25] = [
     }),
 ];
 
-/// An argument that the number of arguments says is there.
+/// An argument that must exist, because the number of arguments was checked.
 fn argument_at(given: &[Dynamic], index: usize) -> Result<&Dynamic, RuleProblem> {
     let missing = || RuleProblem::new("wrong-argument", "an argument is missing");
     given.get(index).ok_or_else(missing)

@@ -1,4 +1,4 @@
-//! From what rules read of others to programs that find it.
+//! Programs that find the events of the rules that other rules read.
 
 use larum_predicate::{BoolExpression, BuildError, StepSource};
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use crate::correlation::{CorrelationInput, CorrelationInputs};
 use crate::rule::alert_topic;
 use crate::set::RulePrograms;
 
-/// The topic that events of a source have.
+/// The topic of a source's events.
 pub(super) fn source_topic(source: &StepSource) -> Option<TopicPattern> {
     match source {
         StepSource::Events(_) => Some(TopicPattern::all_topics()),
@@ -92,7 +92,7 @@ impl ProgramBuilder<'_> {
     }
 }
 
-/// Makes the sources of a correlation part of its meaning.
+/// Includes the sources of a correlation in its semantic hash.
 pub(super) fn hash_correlations(rules: &mut [PendingRule]) {
     let mut hashes: HashMap<RuleId, [u8; 32]> = HashMap::new();
     let mut order: Vec<&mut PendingRule> = rules.iter_mut().collect();

@@ -1,11 +1,11 @@
-//! A closure's meaning as text: what is written, without the freedom of writing it.
+//! The meaning of a closure as text, independent of how it is written.
 //!
-//! Owns the text that semantic hashes are made of. Spaces, comments, positions and the names rhai
-//! gives to closures do not show in it; the functions that are called and the values that were
-//! captured do.
-//! Invariant: two closures with the same text decide the same. What this printer does not know
-//! becomes the text of the whole file: a change too many only makes a rule start afresh, a change
-//! too few would be a wrong answer.
+//! Owns the text that semantic hashes are computed from. It leaves out spaces, comments, positions
+//! and the names that rhai gives to closures; it includes the functions that are called and the
+//! values that were captured.
+//! Invariant: two closures with the same text decide the same. Anything this printer does not know
+//! is replaced by the text of the whole file: one change too many only makes a rule start again,
+//! one too few would be a wrong answer.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -62,7 +62,7 @@ impl<'a> ClosureNormalizer<'a> {
         self.write_block(&statements);
     }
 
-    /// Functions of that name, whatever they take; named ones are written once.
+    /// Functions of that name, with any parameters; named ones are written once.
     fn write_functions(&mut self, name: &str) {
         if !self.seen.insert(name.to_owned()) {
             return;
@@ -203,7 +203,7 @@ impl<'a> ClosureNormalizer<'a> {
     fn write_constant(&mut self, value: &Dynamic) {
         match value.read_lock::<FnPtr>() {
             Some(pointer) => {
-                // A closure inside of the closure: any of the functions of its name is it.
+                // A closure inside the closure: any function of its name is the one.
                 let name = pointer.fn_name().to_owned();
                 let functions = self.source.functions_by_name(&name);
                 let parameters = functions

@@ -129,7 +129,7 @@ fn describe_step(rule: &Rule, step: &RuleStep) -> String {
     }
 }
 
-/// Whether an expression holds; `None` if that hangs on what is not known.
+/// Whether an expression holds; `None` if that depends on what is not known.
 pub(crate) fn evaluate_expression(
     expression: &BoolExpression,
     held: &mut dyn FnMut(PredicateId) -> Option<bool>,

@@ -1,7 +1,7 @@
-//! A live subscriber: what it wants and the bounded way to it.
+//! A live subscriber: its filter, and the bounded queue to it.
 //!
-//! Owns the filter and the gap. A subscriber that does not keep up never holds anybody up: what
-//! does not fit is counted, and the next thing it hears is how much it missed.
+//! Owns the filter and the gap. A subscriber that does not keep up never delays others: what does
+//! not fit is counted, and the next message to it says how much it missed.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};

@@ -1,14 +1,13 @@
-//! The one writer of the log.
+//! The only writer of the log.
 //!
 //! Owns the [`Log`] on a thread of its own; evaluating what is in it belongs to the sequencer.
-//! Whatever has come while a commit was under way goes into the next one together (group commit):
-//! messages are gathered until the mailbox is empty, then written in one transaction, then
-//! answered, then passed on to the followers of the log. A commit that fails is answered to all in
-//! it; the log is reopened from disk, and until that succeeds nothing is accepted and readiness is
-//! false.
+//! Messages that arrive during a commit are written together in the next one (group commit): they
+//! are gathered until the mailbox is empty, written in one transaction, answered, and passed on to
+//! the followers of the log. If a commit fails, every sender in it is told; the log is reopened
+//! from disk, and until that succeeds nothing is accepted and readiness is false.
 //!
 //! Invariant: the epochs in the log follow each other without overlap. A commit that begins before
-//! the end of one that is durable comes from an evaluation that did not know of it, and is refused.
+//! the end of a durable one comes from an evaluation that did not know of it, and is refused.
 
 use std::sync::Arc;
 
@@ -30,16 +29,16 @@ use crate::messages::{
     AppendBatch, AppendControl, AppendHead, CommitEpoch, CommittedBatch, LogGrowth, ReplySender,
 };
 
-/// How long to wait before the log is opened again after it failed.
+/// How long to wait before a failed log is opened again.
 const REOPEN_AFTER: Span = Span::from_seconds(1);
 
 /// A receiver of every record as soon as it is durable.
 pub struct LogFollower {
-    /// Where records go while there is credit.
+    /// Receives the records while there is credit.
     pub records: Recipient<CommittedBatch>,
-    /// Where a notice goes that there are more, when there is no credit.
+    /// Receives a notice that there are more, when there is no credit.
     pub growth: Recipient<LogGrowth>,
-    /// How many records may be on their way.
+    /// How many records may be in flight.
     pub credits: Credits,
 }
 
@@ -60,7 +59,7 @@ pub struct LogActor {
     /// The end of the last epoch whose commit is durable.
     committed: Position,
     flush_due: bool,
-    /// It is not opened again.
+    /// Closed for good; it is not opened again.
     closed: bool,
 }
 
@@ -71,7 +70,7 @@ enum PendingWrite {
 }
 
 impl PendingWrite {
-    /// Where the epoch begins, if it is one.
+    /// The position after which the epoch begins, if this is one.
     fn epoch_start(&self) -> Option<Position> {
         match self {
             Self::Epoch(epoch) => Some(epoch.commit.from),
@@ -84,7 +83,7 @@ impl PendingWrite {
 struct WriteGroup {
     work: Vec<LogWrite>,
     written: Vec<InFlightWrite>,
-    /// They go back when the transaction has ended, well or not.
+    /// Released when the transaction has ended, whether it succeeded or not.
     permits: Vec<CreditPermit>,
     /// The end of the last epoch in the log or in this group.
     reached: Position,
@@ -100,7 +99,7 @@ impl WriteGroup {
         }
     }
 
-    /// Adds one piece of work, or refuses it at once: it is past its deadline, or an epoch that
+    /// Adds one piece of work, or refuses it at once if it is past its deadline or is an epoch that
     /// overlaps another.
     fn add(&mut self, pending: PendingWrite, now: Timestamp) {
         match pending {
@@ -146,28 +145,28 @@ impl WriteGroup {
 #[rtype(result = "()")]
 struct FlushPending;
 
-/// Adds a follower of the log from here on.
+/// Adds a follower of the log, from here on.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct FollowLog(pub LogFollower);
 
-/// Writes what is queued and closes the log for good, so that it may be opened elsewhere.
+/// Writes what is queued and closes the log for good, so that it can be opened elsewhere.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct CloseLog {
-    /// When it is closed.
+    /// Answered when the log is closed.
     pub reply: ReplySender<()>,
 }
 
-/// What the log's actor is started with.
+/// What the log's actor needs to start.
 pub struct LogSetup {
     /// Where time comes from.
     pub clock: RuntimeClock,
-    /// What the engine counts.
+    /// The engine's counters.
     pub gauges: Arc<EngineGauges>,
     /// Readers of the log, renewed when it is opened again.
     pub readers: ReaderFactory,
-    /// Faults of test builds: a panic at the point `log` is a commit that fails.
+    /// Faults of test builds: a panic at the point `log` makes the commit fail.
     pub faults: Faults,
     /// The end of the last epoch in the log.
     pub committed: Position,
@@ -220,12 +219,13 @@ impl LogActor {
         };
         let now = self.clock.now();
         let first = pending.iter().find_map(PendingWrite::epoch_start);
-        // A deferred commit that overlaps one of these is of an evaluation that has started over.
+        // A deferred commit that overlaps one of these belongs to an evaluation that has been
+        // restarted.
         let deferred = self
             .deferred_commit
             .take()
             .filter(|deferred| first.is_none_or(|first| first >= deferred.upto));
-        // It goes before the epochs that follow it, or they would leave a gap in the log.
+        // It is written before the epochs that follow it, or they would leave a gap in the log.
         let riding = deferred.map(|commit| {
             PendingWrite::Epoch(CommitEpoch {
                 derived: Vec::new(),
@@ -272,7 +272,8 @@ impl LogActor {
             }
             collect_records(written, done, &mut records);
         }
-        // Counted before anybody is told: who has an answer finds its events in every figure.
+        // Count before answering: by the time a producer has its answer, every counter includes its
+        // events.
         let events = records
             .iter()
             .filter_map(|record| Some((record.position, record.body.outside_event()?)));
@@ -310,7 +311,7 @@ impl LogActor {
     ) {
         error!(%failure, "the log failed; no event is accepted until it is open again");
         let failure = Arc::new(failure);
-        // Before anybody is told: who hears of it finds the engine not ready.
+        // Before anyone is answered: a client that sees the failure must find the engine not ready.
         self.gauges.set_log_ready(false);
         self.gauges
             .report_problem("log", format!("the log failed: {failure}"));
@@ -359,7 +360,7 @@ impl LogActor {
                 self.log = Some(log);
                 self.committed = committed;
                 self.deferred_commit = None;
-                // A commit that was answered as failed may be durable all the same.
+                // A commit that was reported as failed may be durable nevertheless.
                 self.gauges.set_head(head);
                 self.followers
                     .retain(|follower| send_control(&follower.growth, LogGrowth { head }).is_ok());
@@ -385,7 +386,7 @@ fn fail_next_commit(log: &mut Log) {
     log.fail_next_commit();
 }
 
-/// Builds without faults never get here.
+/// Never called: builds without fault injection inject nothing.
 #[cfg(not(feature = "fault-injection"))]
 const fn fail_next_commit(_: &mut Log) {}
 
@@ -400,7 +401,7 @@ fn refuse_writes(pending: Vec<PendingWrite>, cause: &str) {
                     }),
                 );
             }
-            // Dropping the channel is the answer: nobody will.
+            // Dropping the reply channel tells the sender that there will be no answer.
             PendingWrite::Control(_) | PendingWrite::Epoch(_) => {}
         }
     }
@@ -435,11 +436,12 @@ impl Handler<CommitEpoch> for LogActor {
             .iter()
             .any(|pending| matches!(pending, PendingWrite::Epoch(_)));
         if epoch.reply.is_some() || is_behind_another {
-            // What rides goes first, so that commits stand in the log in their order.
+            // The deferred commit is written first, so that commits are in the log in their order.
             self.queue_write(PendingWrite::Epoch(epoch), ctx);
             return;
         }
-        // What does not lead up to this one is of an evaluation that has started over since.
+        // A deferred commit that does not end where this one begins is from an evaluation that has
+        // been restarted.
         let riding = self.deferred_commit.take();
         if let Some(riding) = riding.filter(|riding| riding.upto == epoch.commit.from) {
             epoch.commit.from = riding.from;

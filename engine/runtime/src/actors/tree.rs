@@ -117,13 +117,13 @@ impl TreeActor {
         self.refusals
             .report_refusals(&std::mem::take(&mut live.reports));
         if live.spill_evicted() {
-            // What cannot be written is told, and waits.
+            // Trees that cannot be written are reported, and stay queued.
             self.flush_trees(ctx, |_| {});
         }
     }
 
-    /// Writes the trees that memory let go, on a thread that may block, and then does `then` with
-    /// whether they are in the store.
+    /// Writes the evicted trees on a thread that may block, and then calls `then` with whether they
+    /// are in the store.
     fn flush_trees(&self, ctx: &mut Context<Self>, then: impl FnOnce(bool) + Send + 'static) {
         let Some(upto) = self.live_graph.as_ref().map(|live| live.memory.at) else {
             return;
@@ -176,7 +176,7 @@ impl Handler<TreeEventBatch> for TreeActor {
             live.insert_batch(&batch.items);
             live
         });
-        // After a panic the forest is rebuilt from the log, which holds this batch too.
+        // After a panic the graph is rebuilt from the log, which holds this batch too.
         self.live_graph = taken.ok();
         self.report_and_flush(ctx);
     }

@@ -30,7 +30,7 @@ use crate::messages::AppendControl;
 const ABOUT: &str = "rules";
 /// Longest that a reload waits for its rules to be in force; behind a backlog they are later.
 const WAIT: Span = Span::from_seconds(10);
-/// Findings told in an event.
+/// Most findings in one event.
 const FINDINGS_MOST: usize = 20;
 
 /// What a reload changed.
@@ -116,8 +116,7 @@ pub enum ReloadError {
 }
 
 impl Engine {
-    /// Reads the rules again from where the engine was told that they are, and makes them those in
-    /// force.
+    /// Reads the rules again from the configured place, and puts them in force.
     ///
     /// # Errors
     /// The rules stay as they were: see [`ReloadError`].

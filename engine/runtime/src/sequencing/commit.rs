@@ -1,7 +1,7 @@
-//! The outcome of an epoch on its way into the log.
+//! Writes the outcome of an epoch into the log.
 //!
-//! Owns the one commit that may be under way, and how far evaluation has come. The next epoch is
-//! evaluated meanwhile, and waits with its own commit; what is evaluated is the core's job.
+//! Owns the one commit that may be in flight, and how far evaluation has come. Meanwhile the core
+//! evaluates the next epoch, whose commit waits for this one.
 //! Invariant: nothing is shown as evaluated before its outcome is durable. When a commit fails, the
 //! core is dropped with everything that was evaluated on top of it.
 
@@ -43,23 +43,23 @@ pub(super) struct EpochCommitter {
     rulebook: Arc<Rulebook>,
     supervision: Supervision,
     state: CommitState,
-    /// Everything up to here is evaluated, its outcome in the log or on its way.
+    /// Everything up to here is evaluated, and its outcome is in the log or in flight.
     evaluated: Position,
-    /// Raw events evaluated whose outcome is not on its way yet.
+    /// Raw events evaluated whose outcome is not in flight yet.
     uncommitted_events: u64,
-    /// Raw events whose outcome is on its way.
+    /// Raw events whose outcome is in flight.
     committing_events: u64,
 }
 
-/// How far the last epoch's commit is.
+/// The state of the last epoch's commit.
 #[derive(Default)]
 enum CommitState {
-    /// It is in the log, or rides along with the next write, and the gauges show it.
+    /// It is in the log or will be written with the next commit, and the gauges show it.
     #[default]
     Done,
     /// The log is writing it.
     Writing(PendingCommit),
-    /// It is in the log, or rides along with the next write.
+    /// It is in the log or will be written with the next commit.
     Written,
 }
 
@@ -84,7 +84,7 @@ impl EpochCommitter {
         }
     }
 
-    /// Everything up to here is evaluated, its outcome in the log or on its way.
+    /// Everything up to here is evaluated, and its outcome is in the log or in flight.
     pub(super) fn evaluated_upto(&self) -> Position {
         self.evaluated
     }
@@ -94,7 +94,7 @@ impl EpochCommitter {
         self.evaluated = position;
     }
 
-    /// Whether the last epoch's outcome is still on its way.
+    /// Whether the last epoch's outcome is still in flight.
     pub(super) fn is_committing(&self) -> bool {
         !matches!(self.state, CommitState::Done)
     }
@@ -104,8 +104,8 @@ impl EpochCommitter {
         self.uncommitted_events += number as u64;
     }
 
-    /// Begins to write an epoch's outcome. The commit before must be finished. An empty outcome
-    /// needs no write of its own and rides along with the next one.
+    /// Starts writing an epoch's outcome. The commit before must be finished. An empty outcome
+    /// needs no write of its own and is written with the next one.
     pub(super) async fn begin_commit(&mut self, records: EpochRecords) -> Result<(), EpochError> {
         let EpochRecords {
             from,
@@ -145,7 +145,7 @@ impl EpochCommitter {
         Ok(())
     }
 
-    /// Waits until the last epoch's outcome is durable, and shows that it is.
+    /// Waits until the last epoch's outcome is durable, and shows it as evaluated.
     pub(super) async fn finish_commit(&mut self, trees: &TreeFeed) -> Result<(), EpochError> {
         // Durable before shown: a client that reads a lag of zero finds every alert in the log.
         self.wait_until_durable(trees).await?;

@@ -45,10 +45,10 @@ pub(crate) struct TreeContext {
 pub(crate) struct LiveGraph {
     /// The trees, as queries see them.
     pub(crate) memory: TreeMemory,
-    /// What events could not be taken as they say, each with the event's time.
+    /// Events that could not be placed as they ask, each with the event's time.
     pub(crate) reports: Vec<(TreeReport, Timestamp)>,
     context: TreeContext,
-    /// Since where the links hold by which the forest goes.
+    /// The position since which the graph's links are in force.
     links_since: Option<Position>,
     /// Everything up to here was read from the log when it was built.
     built: Position,
@@ -63,7 +63,7 @@ struct LastGraphPart {
     upto: Position,
 }
 
-/// The trees' part of a checkpoint: how far it goes, and the forest.
+/// The trees' part of a checkpoint: its position, and the graph.
 struct GraphPart<'a> {
     upto: Position,
     graph: &'a [u8],
@@ -266,7 +266,7 @@ impl LiveGraph {
         self.events += 1;
     }
 
-    /// Hands on what the forest had to let go. Returns whether it is time to write it.
+    /// Hands on the trees that the graph evicted. Returns whether it is time to write them.
     pub(crate) fn spill_evicted(&mut self) -> bool {
         let evicted = self.memory.graph.take_evicted_trees();
         self.context.watchers.notify_spilled(&evicted);

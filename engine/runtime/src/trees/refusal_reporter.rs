@@ -1,4 +1,4 @@
-//! Reports events that trees could not take as they say.
+//! Reports events that trees could not place as the events ask.
 //!
 //! Owns the counts, and the event of `$sys` that a tenant named a root of another tenant: a client
 //! that does that guesses, or has seen what it may not. Refusing the event itself is the job of the

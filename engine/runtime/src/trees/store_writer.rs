@@ -36,7 +36,7 @@ impl TreeStoreWriter {
         }
     }
 
-    /// The trees that memory let go.
+    /// The trees evicted from memory.
     pub(crate) fn spilled_trees(&self) -> &SpilledTrees {
         &self.spilled
     }
@@ -45,7 +45,7 @@ impl TreeStoreWriter {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Every tree that memory let go up to here is in the store.
+    /// Every tree evicted up to here is in the store.
     pub(crate) fn spilled_upto(&self) -> Position {
         self.lock_store()
             .as_ref()

@@ -2,22 +2,22 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The number of an incident, given once.
+/// The number of an incident, never reused.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
 #[serde(transparent)]
 pub(super) struct CaseSlot(pub(super) u64);
 
-/// The number of a tree, given once.
+/// The number of a tree, never reused.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
 #[serde(transparent)]
 pub(super) struct TreeSlot(pub(super) u64);
 
-/// The number of a shared node: the caller gives the same one to the same node for ever, and no
-/// other node has it.
+/// The number of a shared node: the caller always gives the same number to the same node, and never
+/// to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct SharedNodeId(pub(crate) u64);

@@ -1,4 +1,4 @@
-//! From an id, an event or an entity to the node that it means.
+//! Finds the node that an id, an event or an entity refers to.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::graph_node::NodeClass;
 use crate::tree_members::RootSummary;
 
 impl TenantGraph {
-    /// The node that an id means: a node's, an event's, an alert's, a bare trace id, or
+    /// The node that an id refers to: the id of a node, an event or an alert, a bare trace id, or
     /// `kind:value` of an entity.
     pub(crate) fn resolve_id(&self, reasons: &EdgeReasons, id: &str) -> Option<NodeIndex> {
         self.find_by_id(reasons, id)
@@ -29,8 +29,8 @@ impl TenantGraph {
             })
     }
 
-    /// The node of a link whose id is written in lower case, as links do with GUIDs that collectors
-    /// spell in either.
+    /// The node of a link by its id in lower case. Links write GUIDs that way, because collectors
+    /// spell them in either case.
     fn find_lower_case_link(&self, reasons: &EdgeReasons, id: &str) -> Option<NodeIndex> {
         let (link, _) = id.split_once(':')?;
         self.nodes
@@ -47,7 +47,8 @@ impl TenantGraph {
             .or_else(|| self.nodes.find(NodeClass::STEP, id))
     }
 
-    /// The first alert, by time and id, that names an event of no node as what raised it.
+    /// The first alert, by time and id, whose trigger or evidence is this event, if the event is in
+    /// no node.
     fn first_alert_naming(&self, event: &EventId) -> Option<NodeIndex> {
         let alerts = self.alerts_awaiting(event).filter_map(|alert| {
             let node = self.nodes.get(alert)?;
@@ -56,7 +57,7 @@ impl TenantGraph {
         alerts.min().map(|(_, _, alert)| alert)
     }
 
-    /// The nodes that name an entity, the one that did last first.
+    /// The nodes that name an entity, the latest first.
     pub(crate) fn nodes_with_entity(
         &self,
         kind: &str,
@@ -73,7 +74,7 @@ impl TenantGraph {
             .map(|(node, _)| node)
     }
 
-    /// The trees of the nodes that name an entity, the one that did last first.
+    /// The trees of the nodes that name an entity, the latest first.
     pub(crate) fn trees_with_entity(&self, kind: &str, value: &str) -> Vec<RootSummary> {
         let mut seen = BTreeSet::new();
         let mut found = Vec::new();
@@ -88,8 +89,8 @@ impl TenantGraph {
         found
     }
 
-    /// A trace with nothing under it, because all that carry it say themselves where they are,
-    /// means the first of those.
+    /// For a trace with nothing under it, because all events that carry it name their own place:
+    /// the node of the first of those.
     fn first_trace_carrier(&self, node: NodeIndex) -> NodeIndex {
         let is_bare = self.nodes.get(node).is_some_and(|node| {
             node.class == NodeClass::TRACE && node.child_count == 0 && node.event_count == 0

@@ -1,7 +1,7 @@
-//! Puts a node under the parent that its claims ask for.
+//! Puts a node under the parent that its claims name.
 //!
-//! Owns moving nodes and reporting circles; which claim holds is decided in `claims`, and where a
-//! tree begins that has a circle in `tree_root`.
+//! Owns moving nodes and reporting circles. `claims` decides which claim counts, and `tree_root`
+//! where a tree with a circle begins.
 //! Invariant: a node is moved only into its own component, so the two are merged first, or the node
 //! stays without a parent.
 
@@ -15,14 +15,14 @@ use crate::parent_claim::ParentClaim;
 use crate::tree_report::TreeReport;
 
 impl Insertion<'_, '_> {
-    /// Puts a node where its claims want it, and reports a circle that this closes. It can close
-    /// one only if the two were of one component before (`was_joint`).
+    /// Puts a node where its claims put it, and reports a circle that this closes. It can close one
+    /// only if the two nodes were in one component before (`was_joint`).
     pub(super) fn update_parent(&mut self, node: NodeIndex, was_joint: bool) {
         let Some(choice) = self.move_to_claimed_parent(node) else {
             return;
         };
-        // Skip the climb where no circle can be: a chain that grows would pay for its whole length
-        // each time.
+        // Skip the climb where no circle is possible: a growing chain would pay for its whole
+        // length each time.
         let found = self.graph.nodes.get(node);
         let is_leaf = found.is_none_or(|node| node.child_count == 0);
         if is_leaf || !was_joint && choice.kind <= ParentKind::Inferred {
@@ -43,8 +43,7 @@ impl Insertion<'_, '_> {
         }
     }
 
-    /// Puts a node under the one that its claims ask for; gives that when it is another than
-    /// before.
+    /// Puts a node under the parent that its claims name. Returns that parent if it is a new one.
     fn move_to_claimed_parent(&mut self, node: NodeIndex) -> Option<ParentChoice> {
         let before = self.graph.nodes.get(node)?.parent_edge;
         let node_before = before.map(|(_, above)| above);
@@ -63,7 +62,7 @@ impl Insertion<'_, '_> {
         choice.filter(|choice| node_before != Some(choice.node))
     }
 
-    /// An alert of no workflow goes under the node of the event that set it off.
+    /// An alert without a workflow is placed under the node of its trigger.
     pub(super) fn attach_to_trigger(&mut self, alert: NodeIndex, raised: &NodeAlert) {
         let Some(trigger) = self.graph.node_of_event(raised.trigger.as_str()) else {
             return;
@@ -81,7 +80,7 @@ impl Insertion<'_, '_> {
         let revisions = entries.filter(|(_, entry)| entry.alert);
         let first = revisions.min_by(|one, other| events.compare(one.0, other.0));
         if let Some((by, _)) = first {
-            // The earliest revision claims: later ones may come first.
+            // The earliest revision counts, and later ones may arrive first.
             self.apply_claim(alert, ClaimSlot::Cause, ParentClaim::new(by, trigger, 0));
             self.update_parent(alert, true);
         }
@@ -89,7 +88,7 @@ impl Insertion<'_, '_> {
 }
 
 impl TenantGraph {
-    /// Puts a node under another, or under none.
+    /// Puts a node under another one, or makes it a root.
     fn set_parent(&mut self, node: NodeIndex, after: Option<(ParentKind, NodeIndex)>) {
         let Some(found) = self.nodes.get(node) else {
             return;
@@ -99,7 +98,7 @@ impl TenantGraph {
         self.nodes.set_parent(node, after);
     }
 
-    /// Puts a node that a checkpoint holds where its claims want it.
+    /// Puts a node that was read from a checkpoint where its claims put it.
     pub(super) fn restore_parent(&mut self, node: NodeIndex) {
         let component = self.nodes.component(node);
         let choice = self

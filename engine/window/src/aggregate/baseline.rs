@@ -75,7 +75,7 @@ impl RateBaseline {
         Some(Amount::from_billionths(total / i128::from(self.sum)))
     }
 
-    /// The last moment at which a window of length `size` needs it.
+    /// The last moment at which a window of length `size` needs the baseline.
     pub(super) fn expiry(&self, size: Span, stretches: &BaselineLayout) -> Option<Timestamp> {
         let (newest, _) = self.panes.back()?;
         let over = newest.saturating_add(stretches.panes).saturating_add(1);

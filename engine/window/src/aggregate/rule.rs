@@ -164,7 +164,7 @@ impl AggregateRule {
         self.measure == WindowMeasure::Count && !matches!(self.extent, WindowExtent::Hopping { .. })
     }
 
-    /// Whether readings must be known when their events leave.
+    /// Whether an event's readings are needed again when it leaves the window.
     pub(super) fn keeps_readings(&self) -> bool {
         !matches!(
             self.measure,

@@ -1,4 +1,4 @@
-//! What a complete chain leads to: an alert, a wait for its end, or nothing.
+//! What a complete chain leads to: an alert, waiting for its end, or nothing.
 
 use larum_event::{FiringPolicy, Span, Timestamp};
 

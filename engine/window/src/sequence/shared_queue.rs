@@ -1,4 +1,4 @@
-//! A queue whose clones share what neither has changed.
+//! A queue whose clones share the chunks that neither has changed.
 //!
 //! Owns the chunks. Rules that fire ahead of the watermark clone a key's state whenever the first
 //! event beyond it arrives, so the events of a run must not be copied then. It knows nothing of
@@ -76,7 +76,7 @@ impl<T> SharedQueue<T> {
         self.range(0..self.len)
     }
 
-    /// How many members at the front satisfy `is_before`; none after them may.
+    /// How many members at the front satisfy `is_before`. No later member may satisfy it.
     pub(super) fn partition_point(&self, is_before: impl Fn(&T) -> bool) -> usize {
         let (mut low, mut high) = (0, self.len);
         while low < high {
@@ -137,7 +137,7 @@ mod tests {
         for number in 0..5 * CHUNK {
             queue.push_back(number);
             plain.push_back(number);
-            // Twice as many go in as come out, and at last all come out.
+            // Two members are pushed for each one that is popped, and at the end all are popped.
             if number % 2 == 0 {
                 queue.drop_front();
                 plain.pop_front();

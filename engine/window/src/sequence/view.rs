@@ -72,7 +72,7 @@ impl SequenceState {
         })
     }
 
-    /// Whether events can make this state.
+    /// Whether events can lead to this state.
     pub(crate) fn is_sound(&self, rule: &SequenceRule) -> bool {
         let waiting = self
             .waiting

@@ -1,5 +1,5 @@
-//! Against a reference that keeps everything and finds out anew, by the definition, what is one
-//! incident.
+//! Compares incidents with a reference that keeps everything and computes them from the definition
+//! each time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
