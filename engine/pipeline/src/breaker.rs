@@ -69,7 +69,7 @@ impl Default for BreakerConfig {
     }
 }
 
-/// Where a breaker stands, as shown to people.
+/// The state of a breaker, as shown to people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BreakerState {
@@ -199,7 +199,7 @@ impl CircuitBreaker {
         }
     }
 
-    /// Where it stands. It stays open until [`CircuitBreaker::request_call`] is asked after the
+    /// Its state. It stays open until [`CircuitBreaker::request_call`] is asked after the
     /// cool-down.
     pub fn state(&self) -> BreakerState {
         match self.circuit {

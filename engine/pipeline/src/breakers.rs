@@ -180,13 +180,13 @@ impl RuleBreakers {
             }
         }
         if !refused.is_empty() {
-            let stands = |rule: u32, place: EvaluationPlace| !refused.contains(&(rule, place));
+            let is_kept = |rule: u32, place: EvaluationPlace| !refused.contains(&(rule, place));
             matched
                 .matches
-                .retain(|found| stands(found.rule, found.place));
+                .retain(|found| is_kept(found.rule, found.place));
             matched
                 .faults
-                .retain(|fault| stands(fault.number, fault.place));
+                .retain(|fault| is_kept(fault.number, fault.place));
         }
         breaks
     }
@@ -343,7 +343,7 @@ fn rule_number(set: &RuleSet, rule: &RuleId) -> Option<u32> {
     u32::try_from(index).ok()
 }
 
-/// What stands at `place`; items of one position are in the order of their times.
+/// The item at `place`; items of one position are in the order of their times.
 fn find_item(items: &[EpochItem], place: EvaluationPlace) -> Option<&EpochItem> {
     let first = items.partition_point(|item| item.place.position < place.position);
     let mut here = items.iter().skip(first);

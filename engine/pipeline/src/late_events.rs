@@ -22,7 +22,7 @@ pub struct LateEvent {
     pub tenant: TenantId,
     /// The source it came from.
     pub source: Source,
-    /// Where it stands in the log.
+    /// Its position in the log.
     pub position: Position,
     /// Which event.
     pub event: EventId,
@@ -37,7 +37,7 @@ pub struct LateEvent {
 /// A match that came too late for its window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LateMatch {
-    /// Where the event stands.
+    /// The place of the event.
     pub place: EvaluationPlace,
     /// The number of the rule.
     pub rule: u32,
@@ -52,7 +52,7 @@ impl LateMatches {
         self.0.entry(found.place).or_default().insert(found.rule);
     }
 
-    /// What came late, in order; `item` knows what stands at a place.
+    /// What came late, in order; `item` gives the item of a place.
     pub(crate) fn late_events<'a>(
         &self,
         set: &RuleSet,

@@ -41,7 +41,7 @@ pub struct RecordAlert {
     pub time: Timestamp,
     /// Whose it is.
     pub tenant: TenantId,
-    /// Where it stands.
+    /// Its place.
     pub place: EvaluationPlace,
 }
 
