@@ -31,8 +31,8 @@ Examples:
   larum incidents --rule auth.repeated_failed_logins --json | jq .id
   larum incidents --store larum-data --limit 10")]
 pub struct IncidentsCommand {
-    /// With an alert of this severity or worse: info, low, medium, high, critical
-    #[arg(long, value_name = "LEVEL")]
+    /// With an alert of this severity or worse
+    #[arg(long, value_name = "LEVEL", help = format!("With an alert of this severity or worse: {}", Severity::list_words("or")))]
     severity: Option<Severity>,
     /// With an alert of this rule
     #[arg(long, value_parser = |text: &str| RuleId::new(text))]

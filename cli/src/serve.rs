@@ -6,7 +6,6 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use clap::Args;
-use larum_admit::TenantPolicy;
 use larum_engine::{EngineConfig, Faults, ReloadSource};
 use larum_event::RuleFile;
 use larum_http::HttpConfig;
@@ -107,10 +106,9 @@ fn read_rules(folder: Option<&Path>) -> Result<(Vec<RuleFile>, usize), CliError>
     }
 }
 
-/// What the settings mean to an engine.
+/// What the settings mean to an engine, and the rules with where they are read again.
 fn engine_config(settings: &ServerSettings, rules: Vec<RuleFile>) -> EngineConfig {
-    let channels = settings.channels.iter();
-    EngineConfig {
+    let mut config = EngineConfig {
         rules,
         loader: rule_files::rule_loader(),
         reload_source: settings.rules.value.clone().map(|folder| {
@@ -118,20 +116,10 @@ fn engine_config(settings: &ServerSettings, rules: Vec<RuleFile>) -> EngineConfi
                 rule_files::read_files(&folder).map_err(|error| format_causes(&error))
             })
         }),
-        matchers: settings.matchers.value.get(),
-        window_shards: settings.window_shards.value.get(),
-        max_lag: settings.max_lag.value,
-        lateness: settings.lateness.value,
-        checkpoint_events: settings.checkpoint_events.value.get(),
-        tenants: TenantPolicy {
-            default: settings.default_tenant.value.clone(),
-            known: settings.known_tenants.value.clone(),
-        },
-        channel_buffers: channels
-            .map(|(channel, buffer)| (channel.clone(), buffer.value))
-            .collect(),
         ..EngineConfig::new(&settings.store.value)
-    }
+    };
+    settings.apply_to_engine(&mut config);
+    config
 }
 
 /// Logs to standard error, so that standard output stays free for answers.

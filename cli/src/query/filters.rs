@@ -13,8 +13,8 @@ pub struct FilterArgs {
     /// What to look for, such as 'type:auth.* user:eve last:24h'; see docs/search.md
     #[arg(value_name = "SEARCH")]
     search: Vec<String>,
-    /// This severity or worse: info, low, medium, high, critical
-    #[arg(long, value_name = "LEVEL")]
+    /// This severity or worse
+    #[arg(long, value_name = "LEVEL", help = format!("This severity or worse: {}", Severity::list_words("or")))]
     severity: Option<Severity>,
     /// Topics, such as security.auth.# (+ is one segment, # any number at the end)
     #[arg(long, value_name = "PATTERN")]

@@ -279,11 +279,8 @@ impl NearMiss {
 
 /// The least number that fires, where the rule asks for at least so many of something.
 fn threshold(aggregate: &Aggregate) -> Option<u64> {
-    let counts = matches!(
-        aggregate.measure,
-        WindowMeasure::Count | WindowMeasure::Distinct | WindowMeasure::Steps(_)
-    );
-    (counts && aggregate.bounds.are_lower_bounds()).then(|| aggregate.bounds.threshold())
+    let is_floor = aggregate.measure.is_count() && aggregate.bounds.are_lower_bounds();
+    is_floor.then(|| aggregate.bounds.threshold())
 }
 
 /// Members of `key` for which another key has a value that differs in case, blanks or type only:

@@ -1,9 +1,9 @@
 //! The settings of a server, each declared once.
 //!
 //! Owns the declarations: from one come the key of the file, the variable, the flag of `larum
-//! serve` with its help, the default, the check of a value, the line of `larum config show` and the
-//! paragraph that `larum config init` writes. A new setting is one more declaration and a row in
-//! docs/cli.md. Finding the layer that gives a value is the parent module's job. Invariant: a key's
+//! serve` with its help, the default, the check of a value, what it sets in an engine, the line of
+//! `larum config show` and the paragraph that `larum config init` writes. A new setting is one more
+//! declaration and a row in docs/cli.md. Finding the layer that gives a value is the parent module's job. Invariant: a key's
 //! table comes before its dot, and keys without a table are declared first, because TOML cannot
 //! return to the root after a table.
 
@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 
+use larum_engine::EngineConfig;
 use larum_event::{Channel, Span, TenantId};
 
 use super::log_output::{LogFilter, LogFormat};
@@ -113,7 +114,7 @@ macro_rules! define_settings {
     ($(
         $(#[doc = $text:literal])+
         $field:ident: $type:ty = $default:expr,
-        key $name:literal $(, flag $long:literal $value_name:literal)?;
+        key $name:literal $(, flag $long:literal $value_name:literal)? $(, engine $apply:expr)?;
     )+) => {
         /// Everything a server runs with.
         #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,6 +147,18 @@ macro_rules! define_settings {
                 })
             }
 
+            /// Writes every setting that an engine has too into its configuration.
+            pub fn apply_to_engine(&self, config: &mut EngineConfig) {
+                $($(
+                    let apply: fn(&mut EngineConfig, &$type) = $apply;
+                    apply(config, &self.$field.value);
+                )?)+
+                let channels = self.channels.iter();
+                config.channel_buffers = channels
+                    .map(|(channel, buffer)| (channel.clone(), buffer.value))
+                    .collect();
+            }
+
             /// Each key with its value and origin, in the order of the declarations.
             pub fn entries(&self) -> Vec<SettingEntry<'_>> {
                 let mut entries = vec![$(SettingEntry {
@@ -173,7 +186,8 @@ define_settings! {
     ///
     /// One process at a time.
     store: PathBuf = |_| PathBuf::from("larum-data"),
-    key "store", flag "store" "DIR";
+    key "store", flag "store" "DIR",
+    engine |config, folder| config.store = folder.clone();
 
     /// Folder of the rules
     ///
@@ -202,39 +216,46 @@ define_settings! {
     ///
     /// Left out: one per core.
     matchers: ThreadCount = |defaults| ThreadCount::nearest_to(defaults.cores),
-    key "matchers", flag "matchers" "N";
+    key "matchers", flag "matchers" "N",
+    engine |config, threads| config.matchers = threads.get();
 
     /// Shards that the groups of each window are split into
     window_shards: ThreadCount = |_| ThreadCount::ONE,
-    key "window_shards", flag "window-shards" "N";
+    key "window_shards", flag "window-shards" "N",
+    engine |config, shards| config.window_shards = shards.get();
 
     /// A source further behind than this runs on a clock of its own
     ///
     /// Imported history is such a source, and one whose clock is broken.
     max_lag: Span = |_| Span::from_seconds(60),
-    key "max_lag", flag "max-lag" "DURATION";
+    key "max_lag", flag "max-lag" "DURATION",
+    engine |config, lag| config.max_lag = *lag;
 
     /// How far out of order events may come and still count, for rules that do not say
     ///
     /// Events that come later still are stored and counted as late; windows leave them out.
     lateness: Span = |_| Span::ZERO,
-    key "lateness", flag "lateness" "DURATION";
+    key "lateness", flag "lateness" "DURATION",
+    engine |config, lateness| config.lateness = *lateness;
 
     /// Events between two checkpoints; the fewer, the less of the log a restart reads
     checkpoint_events: NonZeroU64 = |_| CHECKPOINT_EVENTS,
-    key "checkpoint_events", flag "checkpoint-events" "N";
+    key "checkpoint_events", flag "checkpoint-events" "N",
+    engine |config, events| config.checkpoint_events = events.get();
 
     /// The tenant of events that name none
     ///
     /// "" makes every event name one.
     default_tenant: Option<TenantId> = |_| Some(TenantId::default_tenant()),
-    key "tenants.default";
+    key "tenants.default",
+    engine |config, tenant| config.tenants.default = tenant.clone();
 
     /// The tenants there are
     ///
     /// Empty lets events name any.
     known_tenants: Vec<TenantId> = |_| Vec::new(),
-    key "tenants.known";
+    key "tenants.known",
+    engine |config, tenants| config.tenants.known = tenants.clone();
 
     /// What is logged: error, warn, info, debug, trace, or by crate
     ///

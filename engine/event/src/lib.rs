@@ -89,6 +89,6 @@ pub use tree_lookup::{TreeLookup, TreeNodeView, VisitControl, VisitOutcome};
 pub use value::{Comparison, FieldValue};
 pub use window::{
     Aggregate, Amount, Bound, Bounds, DecisionTime, FiringPolicy, InvalidAmount, InvalidBounds,
-    InvalidFiringPolicy, Join, Scripted, Sequence, Step, StepOccurrence, WindowExtent,
-    WindowMeasure, WindowSpec,
+    InvalidFiringPolicy, Join, MeasureInput, Scripted, Sequence, Step, StepOccurrence,
+    WindowExtent, WindowMeasure, WindowSpec,
 };

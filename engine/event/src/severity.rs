@@ -5,9 +5,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The five levels, mildest first.
+/// The levels, mildest first.
 ///
-/// The log stores the numbers, so they never change; texts and JSON hold the words.
+/// The log and checkpoints store the numbers, so they never change; texts and JSON hold the words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Severity {
     /// For the record.
@@ -25,7 +25,7 @@ pub enum Severity {
 
 /// A word that is no severity.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a severity; use info, low, medium, high or critical")]
+#[error("{text:?} is not a severity; use {}", Severity::list_words("or"))]
 pub struct InvalidSeverity {
     /// What was found.
     pub text: String,
@@ -41,7 +41,7 @@ impl Severity {
         Self::Critical,
     ];
 
-    /// The number that the log stores.
+    /// The number that the log and checkpoints store.
     pub const fn number(self) -> u8 {
         self as u8
     }
@@ -50,6 +50,15 @@ impl Severity {
     pub fn from_number(number: i64) -> Option<Self> {
         let index = usize::try_from(number).ok()?;
         Self::ALL.get(index).copied()
+    }
+
+    /// The words of all levels with `conjunction` before the last: `info, low, .. or critical`.
+    pub fn list_words(conjunction: &str) -> String {
+        let words = Self::ALL.map(Self::as_str);
+        match words.split_last() {
+            Some((last, others)) => format!("{} {conjunction} {last}", others.join(", ")),
+            None => String::new(),
+        }
     }
 
     /// The level's own word.
@@ -117,12 +126,21 @@ mod tests {
             ("high", 3),
             ("critical", 4),
         ];
-        assert_eq!(numbers, stored);
+        assert!(numbers.starts_with(&stored));
         for level in Severity::ALL {
             assert_eq!(Severity::from_number(level.number().into()), Some(level));
             assert_eq!(serde_json::to_value(level).unwrap(), level.as_str());
         }
-        assert_eq!(Severity::from_number(5), None);
+        let beyond = Severity::ALL.len() as i64;
+        assert_eq!(Severity::from_number(beyond), None);
         assert_eq!(Severity::from_number(-1), None);
+    }
+
+    #[test]
+    fn what_is_no_severity_is_refused_with_the_words_that_are() {
+        assert_eq!(
+            "bad".parse::<Severity>().unwrap_err().to_string(),
+            "\"bad\" is not a severity; use info, low, medium, high or critical"
+        );
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use larum_event::{
     Aggregate, Alert, AlertTrigger, Amount, Correlation, Detection, Event, EventId, RuleId,
-    StepOccurrence, TenantId, WindowExtent, WindowMeasure, WindowSpec, limits,
+    StepOccurrence, TenantId, WindowExtent, WindowSpec, limits,
 };
 use larum_rule::{AlertText, Rule};
 
@@ -163,19 +163,7 @@ fn default_message(rule: &Rule, detection: &Detection) -> String {
 /// `sum 6 over `, for windows that measure something.
 fn describe_measure(window: &WindowSpec, detection: &Detection) -> String {
     match (window, detection.value) {
-        (WindowSpec::Aggregate(aggregate), Some(value)) => match aggregate.measure {
-            WindowMeasure::FirstSeen => "first seen with ".to_owned(),
-            WindowMeasure::Steps(_) => format!("{value} different steps in "),
-            WindowMeasure::Count
-            | WindowMeasure::Distinct
-            | WindowMeasure::Sum
-            | WindowMeasure::Average
-            | WindowMeasure::Min
-            | WindowMeasure::Max
-            | WindowMeasure::Percentile(_)
-            | WindowMeasure::Change
-            | WindowMeasure::Rate { .. } => format!("{} {value} over ", aggregate.measure),
-        },
+        (WindowSpec::Aggregate(aggregate), Some(value)) => aggregate.measure.introduce_value(value),
         (_, _) => String::new(),
     }
 }

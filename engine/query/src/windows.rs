@@ -5,7 +5,7 @@
 //! Invariant: a query looks at no more than [`WINDOW_QUERY_KEYS`](limits::WINDOW_QUERY_KEYS) keys
 //! of a window, so it never holds up an epoch for long.
 
-use larum_event::{Aggregate, RuleId, TenantId, Timestamp, WindowMeasure, WindowSpec, limits};
+use larum_event::{Aggregate, RuleId, TenantId, Timestamp, WindowSpec, limits};
 use larum_rule::Rule;
 use larum_window::{KeyView, PartialView, RuleWindow};
 use serde::Serialize;
@@ -216,9 +216,5 @@ fn count_threshold(window: &WindowSpec) -> Option<u64> {
     else {
         return None;
     };
-    let counts = matches!(
-        measure,
-        WindowMeasure::Count | WindowMeasure::Distinct | WindowMeasure::Steps(_)
-    );
-    (counts && bounds.are_lower_bounds()).then(|| bounds.threshold())
+    (measure.is_count() && bounds.are_lower_bounds()).then(|| bounds.threshold())
 }

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use larum_event::{
-    Event, GroupKey, RuleId, ScalarValue, Severity, TopicPattern, WindowMeasure, WindowSpec,
+    Event, GroupKey, MeasureInput, RuleId, ScalarValue, Severity, TopicPattern, WindowSpec,
 };
 use larum_predicate::AlertAudience;
 
@@ -166,21 +166,9 @@ impl Rule {
 
     /// Whether what its window measures are numbers.
     pub(crate) fn measures_numbers(&self) -> bool {
-        let WindowSpec::Aggregate(aggregate) = &self.window else {
-            return false;
-        };
-        match aggregate.measure {
-            WindowMeasure::Sum
-            | WindowMeasure::Average
-            | WindowMeasure::Min
-            | WindowMeasure::Max
-            | WindowMeasure::Percentile(_)
-            | WindowMeasure::Change => true,
-            WindowMeasure::Count
-            | WindowMeasure::Distinct
-            | WindowMeasure::Steps(_)
-            | WindowMeasure::FirstSeen
-            | WindowMeasure::Rate { .. } => false,
+        match &self.window {
+            WindowSpec::Aggregate(aggregate) => aggregate.measure.input() == MeasureInput::Number,
+            WindowSpec::Single | WindowSpec::Sequence(_) | WindowSpec::Scripted(_) => false,
         }
     }
 

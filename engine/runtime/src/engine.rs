@@ -162,7 +162,7 @@ impl Engine {
         match appended {
             AppendOutcome::Stored(position) => EmitReceipt::Stored { position },
             AppendOutcome::Duplicate(position) => {
-                self.0.gauges.count_duplicate();
+                self.0.gauges.count(Metric::EventsDuplicate, 1);
                 EmitReceipt::Duplicate { position }
             }
             AppendOutcome::Conflict { first } => {
@@ -190,7 +190,7 @@ impl Engine {
             return Err(EmitError::Stopping);
         }
         let overloaded = || {
-            gauges.count_overload();
+            gauges.count(Metric::RequestsOverloaded, 1);
             EmitError::Overloaded {
                 behind: gauges.backlog(),
                 retry_after: RETRY_AFTER,
@@ -287,7 +287,7 @@ impl Engine {
     /// What the engine counts.
     pub fn metrics(&self) -> EngineMetrics {
         let mut metrics = self.0.gauges.metrics();
-        metrics.set(Metric::Ready, u64::from(self.health().ready));
+        metrics.read_health(&self.health());
         self.0.rulebook.add_metrics(&mut metrics);
         metrics
     }

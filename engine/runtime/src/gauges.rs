@@ -104,20 +104,15 @@ impl EngineGauges {
         &self.tick_need
     }
 
-    /// A repetition was recognised.
-    pub fn count_duplicate(&self) {
-        self.counters.add(Metric::EventsDuplicate, 1);
+    /// Adds to a metric without labels that nothing else here depends on.
+    pub(crate) fn count(&self, metric: Metric, number: u64) {
+        self.counters.add(metric, number);
     }
 
     /// An input was refused.
     pub fn count_rejected(&self, reason: RejectionReason) {
         self.counters
             .count_label(Metric::EventsRejected, reason.code());
-    }
-
-    /// A request was turned away because the engine is behind.
-    pub fn count_overload(&self) {
-        self.counters.add(Metric::RequestsOverloaded, 1);
     }
 
     /// Raw events were evaluated.
@@ -303,12 +298,9 @@ impl EngineGauges {
         self.evaluated.subscribe()
     }
 
-    /// What is counted here, for `/metrics`.
+    /// What is counted here, for `/metrics`; what is read is set by [`EngineMetrics::read_health`].
     pub fn metrics(&self) -> EngineMetrics {
         let mut metrics = self.counters.snapshot();
-        metrics.set(Metric::LogHeadPosition, self.head.borrow().0);
-        metrics.set(Metric::EvaluatedPosition, self.evaluated.borrow().0);
-        metrics.set(Metric::EvaluationLagEvents, self.backlog());
         let tables = self.lock_tables();
         let evicted = tables.evicted.values();
         let keys = evicted.clone().map(|(keys, _)| keys).sum();

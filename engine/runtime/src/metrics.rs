@@ -1,9 +1,9 @@
 //! Every metric of the engine, declared once.
 //!
 //! Owns names, helps, kinds and labels, the counters behind them, and the snapshot that `/metrics`
-//! shows. A new metric is one line in [`declare_metrics`] and one in `docs/http.md`; counting it is
-//! the job of the code that sees the thing happen. A unit is the end of a name
-//! (`log_commit_microseconds`).
+//! shows. A new metric is one line in [`declare_metrics`] and one in `docs/http.md`. A line that ends
+//! in `= |health| ..` says how the value is read from [`EngineHealth`]; any other metric is counted by
+//! the code that sees the thing happen. A unit is the end of a name (`log_commit_microseconds`).
 //! Invariant: every table of labels is bounded, so a client that makes up names cannot fill memory:
 //! beyond [`NAMES_MOST`] what is new counts under `other`.
 
@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use larum_event::RejectionReason;
+
+use crate::api::EngineHealth;
 
 /// Combinations of labels that one metric counts one by one.
 const NAMES_MOST: usize = 1_000;
@@ -40,9 +42,12 @@ pub struct MetricDeclaration {
     pub labels: &'static [&'static str],
 }
 
+/// Reads the value of a metric without labels.
+type ReadMetric = fn(&EngineHealth) -> u64;
+
 /// Makes of each line a variant of [`Metric`], with its declaration. They are shown in this order.
 macro_rules! declare_metrics {
-    ($($metric:ident: $kind:ident $name:literal $labels:expr, $help:literal;)*) => {
+    ($($metric:ident: $kind:ident $name:literal $labels:expr, $help:literal $(= $read:expr)?;)*) => {
         /// The metrics of the engine.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Metric {
@@ -64,8 +69,17 @@ macro_rules! declare_metrics {
                     },)*
                 }
             }
+
+            /// How it is read, where nobody counts it.
+            fn reader(self) -> Option<ReadMetric> {
+                match self {
+                    $(Self::$metric => declare_metrics!(@reader $($read)?),)*
+                }
+            }
         }
     };
+    (@reader) => { None };
+    (@reader $read:expr) => { Some($read) };
 }
 
 declare_metrics! {
@@ -99,17 +113,21 @@ declare_metrics! {
         "Rules that are broken out because they keep failing";
     RuleFaults: Counter "rule_faults" ["rule"],
         "Faults of rules: over budget, thrown or panicked";
-    Ready: Gauge "ready" [], "Whether the engine takes events";
+    Ready: Gauge "ready" [], "Whether the engine takes events"
+        = |health| u64::from(health.ready);
     Rules: Gauge "rules" [], "Rules loaded";
     RulesReloads: Counter "rules_reloads" ["result"],
         "Times that rules were read again, by whether they were taken";
     RulesReloadFailed: Gauge "rules_reload_failed" [],
         "Whether the last reload failed, so that the rules before it are in force";
-    LogHeadPosition: Gauge "log_head_position" [], "Last position of the log";
+    LogHeadPosition: Gauge "log_head_position" [], "Last position of the log"
+        = |health| health.head.0;
     EvaluatedPosition: Gauge "evaluated_position" [],
-        "Last position evaluated, its outcome durable";
+        "Last position evaluated, its outcome durable"
+        = |health| health.evaluated.0;
     EvaluationLagEvents: Gauge "evaluation_lag_events" [],
-        "Events accepted and not yet evaluated";
+        "Events accepted and not yet evaluated"
+        = |health| health.lag;
     LogCommitMicroseconds: Gauge "log_commit_microseconds" ["quantile"],
         "Duration of log commits in microseconds, by quantile; 1 is the longest";
     Subscribers: Gauge "subscribers" [], "Live subscribers of the engine";
@@ -246,6 +264,15 @@ impl EngineMetrics {
             .collect()
     }
 
+    /// Sets the metrics that are read and not counted.
+    pub(crate) fn read_health(&mut self, health: &EngineHealth) {
+        for metric in Metric::ALL {
+            if let Some(read) = metric.reader() {
+                self.set(*metric, read(health));
+            }
+        }
+    }
+
     /// Sets a metric without labels.
     pub(crate) fn set(&mut self, metric: Metric, value: u64) {
         self.set_by_label(metric, std::iter::once((String::new(), value)));
@@ -267,13 +294,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_helps_are_given_once_and_no_metric_has_more_than_two_labels() {
+    fn names_and_helps_are_given_once_labels_are_two_at_most_and_what_is_read_has_none() {
         let mut names = std::collections::BTreeSet::new();
         for metric in Metric::ALL {
             let declaration = metric.declaration();
             assert!(names.insert(declaration.name), "{declaration:?}");
             assert!(declaration.labels.len() <= 2, "{declaration:?}");
             assert!(!declaration.help.is_empty(), "{declaration:?}");
+            let is_plain = declaration.labels.is_empty();
+            assert!(metric.reader().is_none() || is_plain, "{declaration:?}");
         }
     }
 

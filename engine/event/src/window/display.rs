@@ -3,26 +3,14 @@
 use std::fmt;
 
 use super::sequence::{Sequence, StepOccurrence};
-use super::spec::{Aggregate, WindowExtent, WindowMeasure, WindowSpec};
+use super::spec::{Aggregate, WindowExtent, WindowSpec};
 
 impl WindowSpec {
     /// Its kind in one word.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Single => "single",
-            Self::Aggregate(aggregate) => match aggregate.measure {
-                WindowMeasure::Count => "count",
-                WindowMeasure::Distinct => "distinct",
-                WindowMeasure::Steps(_) => "unordered",
-                WindowMeasure::Sum => "sum",
-                WindowMeasure::Average => "average",
-                WindowMeasure::Min => "min",
-                WindowMeasure::Max => "max",
-                WindowMeasure::Percentile(_) => "percentile",
-                WindowMeasure::Change => "change",
-                WindowMeasure::FirstSeen => "first_seen",
-                WindowMeasure::Rate { .. } => "rate",
-            },
+            Self::Aggregate(aggregate) => aggregate.measure.kind(),
             Self::Sequence(_) => "sequence",
             Self::Scripted(_) => "scripted",
         }
@@ -49,26 +37,6 @@ impl fmt::Display for Aggregate {
             write!(f, "{} {}", self.measure, self.bounds)?;
         }
         write!(f, " {}", self.extent)
-    }
-}
-
-impl fmt::Display for WindowMeasure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Count => f.write_str("count"),
-            Self::Distinct => f.write_str("distinct"),
-            Self::Steps(_) => f.write_str("different steps"),
-            Self::Sum => f.write_str("sum"),
-            Self::Average => f.write_str("average"),
-            Self::Min => f.write_str("min"),
-            Self::Max => f.write_str("max"),
-            Self::Percentile(thousandths) => {
-                write!(f, "percentile {}", f64::from(*thousandths) / 1_000.0)
-            }
-            Self::Change => f.write_str("change"),
-            Self::FirstSeen => f.write_str("first seen"),
-            Self::Rate { baseline } => write!(f, "rate against {baseline}"),
-        }
     }
 }
 

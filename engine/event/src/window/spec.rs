@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bounds::{Amount, Bounds};
+use super::measure::WindowMeasure;
 use super::policy::FiringPolicy;
 use super::sequence::Sequence;
 use crate::time::Span;
@@ -73,40 +74,6 @@ pub enum WindowExtent {
         matches: u32,
         /// How long a silent key is remembered.
         keep: Span,
-    },
-}
-
-/// What is measured. Values are those of [`Match::slot_values`](crate::Match::values), in the
-/// order the variants name.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum WindowMeasure {
-    /// How many.
-    Count,
-    /// How many different combinations of values; a match that misses one is not counted.
-    Distinct,
-    /// How many of the steps of [`Match::compile_steps`](crate::Match::steps) have as many
-    /// matches as this says, one number for each step.
-    Steps(Vec<u32>),
-    /// Sum of the first value; a match without a number is not counted, here and below.
-    Sum,
-    /// The mean of all values.
-    Average,
-    /// The least value.
-    Min,
-    /// The greatest value.
-    Max,
-    /// The value at this percentile (nearest rank), in thousandths of a percent: 50,000 is the
-    /// median.
-    Percentile(u32),
-    /// The newest value less the oldest.
-    Change,
-    /// 1 for a combination of values not seen within the extent before, 0 else.
-    FirstSeen,
-    /// The count over the mean count of stretches of the same length in `baseline` before the
-    /// window. No value until the key has been known for that long.
-    Rate {
-        /// How far back.
-        baseline: Span,
     },
 }
 
@@ -198,30 +165,14 @@ impl WindowSpec {
 impl Aggregate {
     /// When it is known whether the condition holds.
     pub fn decision_time(&self) -> DecisionTime {
-        let once = match self.measure {
-            WindowMeasure::Count
-            | WindowMeasure::Distinct
-            | WindowMeasure::Steps(_)
-            | WindowMeasure::Max => self.bounds.are_lower_bounds(),
-            WindowMeasure::Min => self.bounds.are_upper_bounds(),
-            WindowMeasure::FirstSeen => true,
-            WindowMeasure::Sum
-            | WindowMeasure::Average
-            | WindowMeasure::Percentile(_)
-            | WindowMeasure::Change
-            | WindowMeasure::Rate { .. } => false,
-        };
-        let counts = matches!(
-            self.measure,
-            WindowMeasure::Count | WindowMeasure::Distinct | WindowMeasure::Steps(_)
-        );
+        let once = self.measure.settles_early(&self.bounds);
         match self.extent {
             // One event is in several windows, each of which is decided at its end.
             WindowExtent::Hopping { .. } => DecisionTime::AtClose,
             _ if once => DecisionTime::AtOnce,
             WindowExtent::Tumbling { .. } | WindowExtent::Session { .. } => DecisionTime::AtClose,
             // Fewer than so many is known when the window that the first match opened is over.
-            WindowExtent::Sliding { .. } if counts => DecisionTime::AtClose,
+            WindowExtent::Sliding { .. } if self.measure.is_count() => DecisionTime::AtClose,
             WindowExtent::Sliding { .. } | WindowExtent::Last { .. } => DecisionTime::AtWatermark,
         }
     }

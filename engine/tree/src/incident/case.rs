@@ -116,14 +116,8 @@ impl AlertTally {
         match status {
             AlertStatus::Retracted => &mut self.retracted,
             AlertStatus::Early | AlertStatus::Final => {
-                let [info, low, medium, high, critical] = &mut self.standing;
-                match severity {
-                    Severity::Info => info,
-                    Severity::Low => low,
-                    Severity::Medium => medium,
-                    Severity::High => high,
-                    Severity::Critical => critical,
-                }
+                let slot = self.standing.get_mut(usize::from(severity.number()));
+                slot.expect("the numbers of all levels are below their count")
             }
         }
     }

@@ -293,7 +293,7 @@ fn checkpoint_event(entry: &EventEntry, places: &CheckpointIndexes) -> Checkpoin
         event_type: entry.event_type.clone(),
         source: entry.source.clone(),
         time: entry.time,
-        severity: entry.severity as u8,
+        severity: entry.severity.number(),
         position: entry.position,
         alert: entry.alert,
         found: entry.is_indexed,

@@ -22,14 +22,6 @@ use crate::graph_node::{
 use crate::node_events;
 use crate::parent_claim::ParentClaim;
 
-const SEVERITIES: [Severity; 5] = [
-    Severity::Info,
-    Severity::Low,
-    Severity::Medium,
-    Severity::High,
-    Severity::Critical,
-];
-
 fn damage_error(what: &'static str) -> GraphRestoreError {
     GraphRestoreError::Damaged { what }
 }
@@ -136,7 +128,7 @@ impl GraphRestorer {
         graph: &mut TenantGraph,
         event: CheckpointEvent,
     ) -> Result<EntryIndex, GraphRestoreError> {
-        let severity = SEVERITIES.get(usize::from(event.severity)).copied();
+        let severity = Severity::from_number(event.severity.into());
         let main = event.main.map(|place| self.node_at(place)).transpose()?;
         Ok(graph.events.restore(EventEntry {
             id: event.id,

@@ -5,7 +5,7 @@
 //! named: they would break the XML that Graphviz writes, or show another name than the one that is
 //! there.
 
-use larum_event::{AlertStatus, Severity};
+use larum_event::AlertStatus;
 use larum_tree::{EdgeKind, TreeNode, TreeView};
 
 use super::drawing::{self, DrawingArrow, DrawingArrows};
@@ -72,11 +72,7 @@ fn node_style(node: &TreeNode) -> String {
     if let Some(alert) = &node.alert {
         let fill = match alert.severity {
             _ if alert.status == AlertStatus::Retracted => "gray90",
-            Severity::Info => "azure",
-            Severity::Low => "lightblue",
-            Severity::Medium => "khaki",
-            Severity::High => "orange",
-            Severity::Critical => "tomato",
+            severity => drawing::severity_colour(severity),
         };
         style.push_str(&format!(", shape=octagon, fillcolor={fill}"));
     }

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use larum_event::{AlertStatus, Timestamp};
+use larum_event::{AlertStatus, Severity, Timestamp};
 use larum_tree::{EdgeKind, NodeKind, TreeAlert, TreeEdge, TreeNode, TreeView};
 
 use crate::caption;
@@ -16,6 +16,17 @@ use crate::text::spell_out_harmful;
 const LINE_CHARACTERS: usize = 120;
 /// Longest id in a box; those of workflows are never longer.
 const ID_CHARACTERS: usize = larum_event::limits::CORRELATION_ID_BYTES;
+
+/// The colour of an alert's box, by a name that both SVG and Graphviz know.
+pub(super) const fn severity_colour(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "azure",
+        Severity::Low => "lightblue",
+        Severity::Medium => "khaki",
+        Severity::High => "orange",
+        Severity::Critical => "tomato",
+    }
+}
 
 /// One arrow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,12 +24,6 @@ const CLASSES: &str = "  classDef unseen stroke-dasharray: 4 4
   classDef again color:gray,stroke:gray
   classDef elsewhere stroke-dasharray: 2 2,color:gray
   classDef missing fill:none,stroke:none
-  classDef info fill:azure
-  classDef low fill:lightblue
-  classDef medium fill:khaki
-  classDef high fill:orange
-  classDef critical fill:tomato
-  classDef retracted fill:gainsboro
 ";
 
 /// Writes a view as a flowchart; nodes are `n0`, `n1`, .. by their places.
@@ -76,6 +70,11 @@ pub(super) fn to_mermaid(view: &TreeView) -> String {
         );
     }
     chart.push_str(CLASSES);
+    for severity in Severity::ALL {
+        let colour = drawing::severity_colour(severity);
+        push_statement(&mut chart, &format!("classDef {severity} fill:{colour}"));
+    }
+    push_statement(&mut chart, "classDef retracted fill:gainsboro");
     prepend_size_note(chart, arrows.all.len())
 }
 
@@ -114,13 +113,7 @@ fn node_class(node: &TreeNode) -> Option<&'static str> {
     }
     match &node.alert {
         Some(alert) if alert.status == AlertStatus::Retracted => Some("retracted"),
-        Some(alert) => Some(match alert.severity {
-            Severity::Info => "info",
-            Severity::Low => "low",
-            Severity::Medium => "medium",
-            Severity::High => "high",
-            Severity::Critical => "critical",
-        }),
+        Some(alert) => Some(alert.severity.as_str()),
         None if node.seen => None,
         None => Some("unseen"),
     }

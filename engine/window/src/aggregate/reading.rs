@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use larum_event::{Amount, MatchValues, ScalarValue, WindowMeasure};
+use larum_event::{Amount, MatchValues, MeasureInput, ScalarValue, WindowMeasure};
 use serde::{Deserialize, Serialize};
 
 use crate::state::WindowEvent;
@@ -14,20 +14,14 @@ pub(super) struct EventReading(pub(super) i128);
 impl EventReading {
     /// `None` for an event without the measured value, which is not counted.
     pub(super) fn from_event(event: &WindowEvent, measure: &WindowMeasure) -> Option<Self> {
-        match measure {
-            WindowMeasure::Count | WindowMeasure::Rate { .. } => Some(Self(0)),
-            WindowMeasure::Steps(_) => Some(Self(event.steps.into())),
-            // Without a field, the group itself is what is new.
-            WindowMeasure::FirstSeen if event.values.as_slice().is_empty() => Some(Self(0)),
-            WindowMeasure::Distinct | WindowMeasure::FirstSeen => {
+        match measure.input() {
+            MeasureInput::Presence => Some(Self(0)),
+            MeasureInput::Steps => Some(Self(event.steps.into())),
+            MeasureInput::CombinationOrGroup if event.values.as_slice().is_empty() => Some(Self(0)),
+            MeasureInput::Combination | MeasureInput::CombinationOrGroup => {
                 digest_values(&event.values).map(Self)
             }
-            WindowMeasure::Sum
-            | WindowMeasure::Average
-            | WindowMeasure::Min
-            | WindowMeasure::Max
-            | WindowMeasure::Percentile(_)
-            | WindowMeasure::Change => {
+            MeasureInput::Number => {
                 let amount = event.values.get(0).and_then(Amount::from_scalar)?;
                 Some(Self(amount.billionths()))
             }
