@@ -1,11 +1,11 @@
 //! The settings of a server, each declared once.
 //!
-//! Owns the declarations: from one come the key of the file, the variable, the flag of `larum
-//! serve` with its help, the default, the check of a value, what it sets in an engine, the line of
-//! `larum config show` and the paragraph that `larum config init` writes. A new setting is one more
-//! declaration and a row in docs/cli.md. Finding the layer that gives a value is the parent module's job. Invariant: a key's
-//! table comes before its dot, and keys without a table are declared first, because TOML cannot
-//! return to the root after a table.
+//! Owns the declarations: from one come the key of the file, the variable, the flag of
+//! `larum serve` with its help, the default, the check of a value, what it sets in an engine, the
+//! line of `larum config show` and the paragraph that `larum config init` writes. A new setting is
+//! one more declaration and a row in docs/cli.md. Finding the layer that gives a value is the
+//! parent module's job. Invariant: a key's table comes before its dot, and keys without a table are
+//! declared first, because TOML cannot return to the root after a table.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU64;

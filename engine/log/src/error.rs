@@ -141,7 +141,8 @@ pub enum LogError {
         /// The first position there is.
         first: Position,
     },
-    /// Only [`crate::Log::append_events`] and [`crate::Log::commit_epoch`] write this kind of record.
+    /// Only [`crate::Log::append_events`] and [`crate::Log::commit_epoch`] write this kind of
+    /// record.
     #[error("a record of kind {kind} is not a control record")]
     NotControl {
         /// The kind.

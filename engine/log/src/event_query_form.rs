@@ -1,9 +1,9 @@
 //! The parameters of an [`EventQuery`], as HTTP requests and `larum` give them.
 //!
-//! Owns which fields of a query have a parameter, and what it is called; how values are spelt belongs
-//! to [`larum_event::QueryForm`]. A query of alerts alone has `rule`; every other has `kind` and
-//! `type` in its place.
-//! Invariant: what a query writes as parameters is read again as the same query.
+//! Owns which fields of a query have a parameter, and what it is called; how values are spelt
+//! belongs to [`larum_event::QueryForm`]. A query of alerts alone has `rule`; every other has
+//! `kind` and `type` in its place. Invariant: what a query writes as parameters is read again as
+//! the same query.
 
 use larum_event::{FormQuery, ParameterError, QueryForm, RuleId, Severity, TenantId, limits};
 

@@ -47,7 +47,7 @@ pub(crate) fn recover_log(dir: &Path, options: &LogOptions) -> Result<RecoveredL
         None => PinnedFacts::default(),
     };
     // A sealed file takes no more rows, and a new folder has none: both begin a partition.
-    let active = match partitions.last() {
+    let growing = match partitions.last() {
         Some(newest) if !newest.is_sealed() => newest.clone(),
         _ => {
             let next = Partition::create(dir, head.next(), &facts)?;
@@ -55,7 +55,7 @@ pub(crate) fn recover_log(dir: &Path, options: &LogOptions) -> Result<RecoveredL
             next
         }
     };
-    let active = ActivePartition::open(active, options.partition_span)?;
+    let active = ActivePartition::open(growing, options.partition_span)?;
     tracing::info!(dir = %dir.display(), %head, partitions = partitions.len(), "log opened");
     Ok(RecoveredLog {
         shared: SharedLog::new(dir.to_owned(), options.query_rows, partitions, head),

@@ -33,7 +33,7 @@ pub use spilled_tree::SpilledTree;
 
 const FILE_NAME: &str = "trees.db";
 
-/// The number of the row that holds the state.
+/// The number under which the state is stored.
 const STATE_ID: u64 = 1;
 
 /// Rows that are looked at at once when old ones are dropped.

@@ -199,7 +199,7 @@ impl CircuitBreaker {
         }
     }
 
-    /// The current state. It stays open until [`CircuitBreaker::request_call`] is called after the
+    /// Its state. It stays open until [`CircuitBreaker::request_call`] is asked after the
     /// cool-down.
     pub fn state(&self) -> BreakerState {
         match self.circuit {

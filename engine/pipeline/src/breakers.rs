@@ -180,13 +180,13 @@ impl RuleBreakers {
             }
         }
         if !refused.is_empty() {
-            let stands = |rule: u32, place: EvaluationPlace| !refused.contains(&(rule, place));
+            let is_kept = |rule: u32, place: EvaluationPlace| !refused.contains(&(rule, place));
             matched
                 .matches
-                .retain(|found| stands(found.rule, found.place));
+                .retain(|found| is_kept(found.rule, found.place));
             matched
                 .faults
-                .retain(|fault| stands(fault.number, fault.place));
+                .retain(|fault| is_kept(fault.number, fault.place));
         }
         breaks
     }

@@ -109,7 +109,7 @@ pub struct EventSighting<'a> {
     pub sequence: Option<u64>,
     /// When it arrived, where that is known.
     pub arrived: Option<Timestamp>,
-    /// Its place in the order of evaluation.
+    /// Its place.
     pub place: EvaluationPlace,
 }
 
@@ -249,7 +249,7 @@ fn retire_clock(place: EvaluationPlace, tenant: &TenantId, clock: u32) -> Waterm
         place,
         tenant: tenant.clone(),
         clock,
-        // Whoever needs it has seen its steps.
+        // An epoch that needs it has seen its steps.
         before: Watermark::MIN,
         watermark: Watermark::MAX,
     }

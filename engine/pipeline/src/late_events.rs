@@ -52,7 +52,7 @@ impl LateMatches {
         self.0.entry(found.place).or_default().insert(found.rule);
     }
 
-    /// Reports what came late, in order; `item` finds the item at a place.
+    /// What came late, in order; `item` gives the item of a place.
     pub(crate) fn late_events<'a>(
         &self,
         set: &RuleSet,

@@ -41,7 +41,7 @@ pub struct RecordAlert {
     pub time: Timestamp,
     /// The tenant of its events.
     pub tenant: TenantId,
-    /// Its place in the order of evaluation.
+    /// Its place.
     pub place: EvaluationPlace,
 }
 

@@ -1,11 +1,11 @@
 //! Every metric of the engine, declared once.
 //!
 //! Owns names, helps, kinds and labels, the counters behind them, and the snapshot that `/metrics`
-//! shows. A new metric is one line in [`declare_metrics`] and one in `docs/http.md`. A line that ends
-//! in `= |health| ..` says how the value is read from [`EngineHealth`]; any other metric is counted by
-//! the code that sees the thing happen. A unit is the end of a name (`log_commit_microseconds`).
-//! Invariant: every table of labels is bounded, so a client that makes up names cannot fill memory:
-//! beyond [`NAMES_MOST`] what is new counts under `other`.
+//! shows. A new metric is one line in [`declare_metrics`] and one in `docs/http.md`. A line that
+//! ends in `= |health| ..` says how the value is read from [`EngineHealth`]; counting any
+//! other metric is left to the code that sees the thing happen. A unit is the end of a name
+//! (`log_commit_microseconds`). Invariant: every table of labels is bounded, so a client that makes
+//! up names cannot fill memory: beyond [`NAMES_MOST`] what is new counts under `other`.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

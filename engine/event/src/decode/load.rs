@@ -210,7 +210,7 @@ fn read_fields(
     let mut fields = EnvelopeMapping::default();
     let mut known = FIELD_KEYS.to_vec();
     for (key, value) in section.entries() {
-        // Recorded here, because only now its place and its member are known.
+        // Noted here, as only now its place and the member it makes are known.
         let mut mapping = || {
             let mapping = FieldMapping::load(key.value, value, file)?;
             uses.record_paths(mapping.paths(), key.value, key.at);

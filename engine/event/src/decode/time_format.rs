@@ -180,7 +180,7 @@ impl TimePattern {
             return Timestamp::from_chrono(time.to_utc()).ok_or_else(|| out_of_range(text));
         }
         let last = state.last.map(|(local, _)| local);
-        let local = match (self.year, last) {
+        let nearest = match (self.year, last) {
             (YearSource::Written, _) => to_local_time(&parsed, None),
             (YearSource::First(year), None) => to_local_time(&parsed, Some(year)),
             // The year in which it is nearest to the record before: so December leads to January.
@@ -199,7 +199,7 @@ impl TimePattern {
             }
         };
         let local =
-            local.ok_or_else(|| format!("{:?} is no day of its year", shorten_text(text)))?;
+            nearest.ok_or_else(|| format!("{:?} is no day of its year", shorten_text(text)))?;
         let Some(instant) = self.zone.to_instant(&parsed, local, state) else {
             return Err(format!(
                 "{:?} does not exist in the decoder's zone: the clocks skip it",

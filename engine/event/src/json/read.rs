@@ -94,7 +94,7 @@ struct EventExtras<'a> {
 
 /// Writes the canonical line; the order of members is the format's.
 fn write_line(envelope: &Envelope, rest: &EventExtras<'_>) -> CanonicalWriter {
-    // What was filled in stands in the line and not in the hash: sent again, the event is the same.
+    // What was filled in is in the line and not in the hash: sent again, the event is the same.
     let filled = envelope.filled;
     let values = rest
         .others

@@ -73,7 +73,7 @@ impl<'t> SearchParser<'t> {
             match keyword {
                 _ if matches!(self.peek(), None | Some(')')) => break,
                 Some(SearchKeyword::Or) if !found.is_empty() => break,
-                // OR behind a term ends this loop above, so here it stands at the beginning.
+                // OR behind a term ends this loop above, so here it is at the beginning.
                 Some(keyword @ (SearchKeyword::And | SearchKeyword::Or)) => {
                     let (name, length) = keyword.spelling();
                     if found.is_empty() {

@@ -156,7 +156,7 @@ impl fmt::Display for GlobPattern {
 /// Finds the texts that a pattern describes, character by character: the caller folds.
 #[derive(Debug, Clone)]
 pub struct GlobMatcher {
-    /// The literal parts between the runs of any characters; never empty.
+    /// What is between the runs of any characters; never empty.
     segments: Vec<GlobSegment>,
 }
 

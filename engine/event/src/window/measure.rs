@@ -1,7 +1,7 @@
 //! What a window measures of its matches.
 //!
 //! Owns everything about a measure that follows from its kind alone: its words, what it reads of an
-//! event, when its value is settled. The running value of each is kept in `larum-window`.
+//! event, when its value is settled. The running value of each belongs to `larum-window`.
 //! Invariant: new measures come last, because checkpoints and the log hold the index of a variant.
 
 use std::fmt;
