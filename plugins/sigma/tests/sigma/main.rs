@@ -3,6 +3,7 @@
 mod documents;
 mod log_sources;
 mod robust;
+mod values;
 
 use larum_predicate::{FlatRecord, PredicateMatcher};
 use larum_sigma::{LogSourceTable, LogSources, SigmaLoader, SigmaRules, default_layout};
