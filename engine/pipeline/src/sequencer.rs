@@ -1,7 +1,8 @@
 //! The state between epochs, and what each step of an epoch does to it.
 //!
-//! Owns the clocks, the chains of causes, the breakers and the set of detached rules. The caller
-//! matches events and runs windows; the [`EpochDriver`](crate::EpochDriver) orders the steps.
+//! Owns the clocks, the chains of causes, the breakers and the set of detached rules. Matching
+//! events and running windows is the caller's job, their order the
+//! [`EpochDriver`](crate::EpochDriver)'s.
 //! Invariant: everything here is a function of the log and the rules, so a recovery from a
 //! checkpoint raises the same alerts with the same ids.
 

@@ -34,7 +34,7 @@ const BILLION: i128 = 1_000_000_000;
 const MOST: f64 = 1e24;
 
 impl Amount {
-    /// Zero.
+    /// The amount of nothing.
     pub const ZERO: Self = Self(0);
 
     /// From a number of billionths.

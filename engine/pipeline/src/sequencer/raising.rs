@@ -1,8 +1,8 @@
 //! Turns the detections of a layer into alerts for people and, when they are final, into events for
 //! the layers above.
 //!
-//! Owns the order of alerts and the limit on chains of causes. `raise` owns an alert's id and
-//! content, and the [`EpochDriver`](crate::EpochDriver) when a layer raises.
+//! Owns the order of alerts and the limit on chains of causes. An alert's id and content
+//! belong to `raise`; when a layer raises is left to the [`EpochDriver`](crate::EpochDriver).
 //! Invariant: alerts come out in one canonical order, whatever the order in which windows
 //! answered, and layers above see each alert once, when it becomes final.
 

@@ -1,7 +1,7 @@
 //! Writes the outcome of an epoch into the log.
 //!
-//! Owns the one commit that may be in flight, and how far evaluation has come. Meanwhile the core
-//! evaluates the next epoch, whose commit waits for this one.
+//! Owns the one commit that may be in flight, and how far evaluation has come. Evaluating is
+//! the core's job: it runs the next epoch meanwhile, whose commit waits for this one.
 //! Invariant: nothing is shown as evaluated before its outcome is durable. When a commit fails, the
 //! core is dropped with everything that was evaluated on top of it.
 
