@@ -56,8 +56,8 @@ impl TreeClient {
         }
     }
 
-    /// Who watches.
-    pub(crate) fn watchers(&self) -> &TreeWatchers {
+    /// Who watches trees.
+    pub fn watchers(&self) -> &TreeWatchers {
         &self.setup.watchers
     }
 

@@ -145,6 +145,7 @@ impl WatchTask {
                     .try_send(TreeDelivery::Change(update))
                     .is_err()
                 {
+                    self.registration.watchers.record_too_slow();
                     self.last_word.send(TreeDelivery::Gap {
                         resume: delivered_upto,
                     });

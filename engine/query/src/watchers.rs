@@ -6,7 +6,7 @@
 //! nothing, never too rarely: a missed wake-up would be a lost update.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use larum_event::{Event, Position, TenantId, limits};
@@ -17,7 +17,14 @@ use crate::tree_answers::TreeError;
 
 /// All watchers. Clones are the same list.
 #[derive(Debug, Clone, Default)]
-pub struct TreeWatchers(Arc<Mutex<Vec<Arc<TreeWatcher>>>>);
+pub struct TreeWatchers(Arc<WatcherList>);
+
+#[derive(Debug, Default)]
+struct WatcherList {
+    watchers: Mutex<Vec<Arc<TreeWatcher>>>,
+    /// Watches that ended because their client was too slow.
+    ended_as_too_slow: AtomicU64,
+}
 
 /// One watcher, as those see it who know what happens.
 #[derive(Debug)]
@@ -55,7 +62,18 @@ impl TreeWatcher {
 
 impl TreeWatchers {
     fn lock_list(&self) -> MutexGuard<'_, Vec<Arc<TreeWatcher>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let watchers = self.0.watchers.lock();
+        watchers.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Watches that ended because their client was too slow.
+    pub fn count_ended_as_too_slow(&self) -> u64 {
+        self.0.ended_as_too_slow.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a watch ends because its client was too slow.
+    pub(crate) fn record_too_slow(&self) {
+        self.0.ended_as_too_slow.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Adds one.

@@ -289,6 +289,11 @@ impl Engine {
         let mut metrics = self.0.gauges.metrics();
         metrics.read_health(&self.health());
         self.0.rulebook.add_metrics(&mut metrics);
+        let watchers = self.0.tree_client.watchers();
+        metrics.set(
+            Metric::TreeWatchesTooSlow,
+            watchers.count_ended_as_too_slow(),
+        );
         metrics
     }
 

@@ -133,6 +133,8 @@ declare_metrics! {
     Subscribers: Gauge "subscribers" [], "Live subscribers of the engine";
     SubscriberEventsMissed: Counter "subscriber_events_missed" [],
         "Events not delivered to subscribers that were too slow";
+    TreeWatchesTooSlow: Counter "tree_watches_too_slow" [],
+        "Watches of trees and incidents that ended because the client was too slow";
 }
 
 /// The values of a metric's labels; the second is empty where there is one label, both where a

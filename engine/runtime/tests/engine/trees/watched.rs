@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use larum_engine::{Engine, TreeDelivery, TreeNode, TreeUpdate, TreeView, TreeWatch};
+use larum_engine::{Engine, Metric, TreeDelivery, TreeNode, TreeUpdate, TreeView, TreeWatch};
 use larum_event::{Position, TenantId, limits};
 
 use super::{holding, step, steps, tree, unplaced};
-use crate::support::{LONG, emit, folder, settled, started};
+use crate::support::{LONG, emit, folder, settled, started, until};
 
 async fn watch(engine: &Engine, id: &str, after: u64) -> TreeWatch {
     let tenant = TenantId::default_tenant();
@@ -272,6 +272,8 @@ async fn one_who_is_too_slow_is_told_from_where_to_go_on() {
         let whole = tree(&engine, "w0-0").await;
         heard.hear_until(&mut quick, &whole).await;
     }
+    // Read only then: a client that reads before its queue is full catches up and misses nothing.
+    until(|| engine.metrics().value(Metric::TreeWatchesTooSlow) == 1).await;
     let mut behind = Heard::default();
     let resume = loop {
         match next(&mut slow).await {
