@@ -12,7 +12,7 @@ pub(crate) mod reload;
 
 mod queries;
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix::Addr;
@@ -23,16 +23,16 @@ use larum_event::{
 };
 use larum_log::AppendOutcome;
 use larum_query::{ReaderFactory, TreeClient};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tracing::warn;
 
 use crate::actors::LogActor;
 use crate::actors::dispatcher::{AddSubscriber, Dispatcher, EndSubscriptions};
-use crate::actors::live_subscriber::LiveSubscriber;
+use crate::actors::live_subscriber::Subscription;
 use crate::actors::log::CloseLog;
 use crate::actors::sequencer::{FinishEvaluation, SequencerActor};
 use crate::api::{
-    EmitError, EmitOptions, EmitReceipt, EngineHealth, EventDelivery, EventInterest, SubscribeError,
+    EmitError, EmitOptions, EmitReceipt, EngineHealth, EventInterest, SubscribeError,
 };
 use crate::config::EngineConfig;
 use crate::gauges::EngineGauges;
@@ -249,14 +249,7 @@ impl Engine {
             AddSubscriber { interest, reply },
         )
         .map_err(|_| SubscribeError::Stopping)?;
-        let subscribed = answer.await.map_err(|_| SubscribeError::Stopping)??;
-        self.0.gauges.add_subscriber();
-        Ok(Subscription {
-            id: subscribed.id,
-            subscriber: subscribed.subscriber,
-            events: subscribed.events,
-            gauges: Arc::clone(&self.0.gauges),
-        })
+        answer.await.map_err(|_| SubscribeError::Stopping)?
     }
 
     /// The time it is here; what a search such as `last:1h` counts from.
@@ -397,48 +390,4 @@ pub(crate) fn new_event_id(now: larum_event::Timestamp) -> EventId {
     let (seconds, rest) = (nanos / 1_000_000_000, (nanos % 1_000_000_000) as u32);
     let stamp = uuid::Timestamp::from_unix(uuid::NoContext, seconds, rest);
     EventId::new(uuid::Uuid::new_v7(stamp).to_string()).expect("a UUID is a valid id")
-}
-
-/// A live subscription; dropping it ends it.
-#[derive(Debug)]
-pub struct Subscription {
-    id: u64,
-    /// Held by those who deliver, so that the end of the last of them is heard here.
-    subscriber: Weak<LiveSubscriber>,
-    events: mpsc::Receiver<EventDelivery>,
-    gauges: Arc<EngineGauges>,
-}
-
-impl Subscription {
-    /// Its number.
-    pub fn id(&self) -> u64 {
-        self.id
-    }
-
-    /// What comes next; `None` when the engine has ended. Dropping the future loses nothing.
-    pub async fn next(&mut self) -> Option<EventDelivery> {
-        if let Ok(delivery) = self.events.try_recv() {
-            return Some(delivery);
-        }
-        // It has caught up: report now what it missed on the way, not only with the next event.
-        let live = self.subscriber.upgrade();
-        if let Some(missed) = live.and_then(|live| live.take_missed()) {
-            return Some(EventDelivery::Gap { missed });
-        }
-        self.events.recv().await
-    }
-
-    /// Changes what it wants, from the next event on.
-    pub fn set_interest(&self, interest: EventInterest) {
-        if let Some(live) = self.subscriber.upgrade() {
-            live.set_interest(interest);
-        }
-    }
-}
-
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        self.events.close();
-        self.gauges.remove_subscriber();
-    }
 }

@@ -35,14 +35,14 @@ mod ticker;
 
 mod upkeep;
 
-pub use actors::live_subscriber::matches_interest;
+pub use actors::live_subscriber::{Subscription, matches_interest};
 pub use api::{
     DeliveredEvent, EmitError, EmitOptions, EmitReceipt, EngineHealth, EventDelivery, EventHandler,
     EventInterest, HandlerError, HandlerResult, QueryError, StartError, SubscribeError,
 };
 pub use config::{EngineConfig, HandlerSpec, ReloadSource};
+pub use engine::Engine;
 pub use engine::reload::{ReloadError, ReloadOutcome, RuleFinding};
-pub use engine::{Engine, Subscription};
 pub use larum_actor::{
     ActorSnapshot, ActorState, Faults, InvalidFaults, ManualTime, MonotonicTime, RuntimeClock,
     SeededSequence,

@@ -6,14 +6,14 @@
 //! gets nothing, is notified up to where, and reads the log instead.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use actix::{
     Actor, ActorFutureExt, ArbiterHandle, AsyncContext, Context, Handler, Message, WrapFuture,
 };
 use larum_actor::{ActorSlot, CreditBatch, Credits, send_batch, send_control};
 use larum_event::{Channel, Position, limits};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tracing::{info, warn};
 
 use crate::actors::channel::{
@@ -21,8 +21,8 @@ use crate::actors::channel::{
     RegisterConsumer,
 };
 use crate::actors::handler::HandlerActor;
-use crate::actors::live_subscriber::LiveSubscriber;
-use crate::api::{DeliveredEvent, EventDelivery, EventInterest, SubscribeError};
+use crate::actors::live_subscriber::{LiveSubscriber, Subscription};
+use crate::api::{DeliveredEvent, EventInterest, SubscribeError};
 use crate::config::HandlerSpec;
 use crate::gauges::EngineGauges;
 use crate::messages::{CommittedBatch, LogGrowth, SkippedEvents};
@@ -71,18 +71,8 @@ struct ChannelRoute {
 pub struct AddSubscriber {
     /// What it wants.
     pub interest: EventInterest,
-    /// The subscriber and its end of the queue.
-    pub reply: oneshot::Sender<Result<SubscriberHandle, SubscribeError>>,
-}
-
-/// A live subscription as the subscriber holds it.
-pub struct SubscriberHandle {
-    /// Its number.
-    pub id: u64,
-    /// Its filter and its gap, held by those who deliver.
-    pub subscriber: Weak<LiveSubscriber>,
     /// Its end of the queue.
-    pub events: mpsc::Receiver<EventDelivery>,
+    pub reply: oneshot::Sender<Result<Subscription, SubscribeError>>,
 }
 
 /// The engine has ended: live subscribers hear what is on its way to them, and then the end.
@@ -240,10 +230,7 @@ impl Dispatcher {
         }
     }
 
-    fn add_subscriber(
-        &mut self,
-        interest: EventInterest,
-    ) -> Result<SubscriberHandle, SubscribeError> {
+    fn add_subscriber(&mut self, interest: EventInterest) -> Result<Subscription, SubscribeError> {
         if self.has_ended {
             return Err(SubscribeError::Stopping);
         }
@@ -254,13 +241,8 @@ impl Dispatcher {
                 most: limits::SUBSCRIPTIONS,
             });
         }
-        let (sender, events) = mpsc::channel(limits::SUBSCRIBER_EVENTS);
-        let id = self.next_id;
-        let live = Arc::new(LiveSubscriber::new(
-            interest,
-            sender,
-            Arc::clone(&self.setup.gauges),
-        ));
+        let (live, subscription) =
+            LiveSubscriber::open_subscription(self.next_id, interest, &self.setup.gauges);
         self.next_id += 1;
         self.subscribers.push(Arc::clone(&live));
         for route in self.channels.values() {
@@ -271,11 +253,7 @@ impl Dispatcher {
                 ));
             }
         }
-        Ok(SubscriberHandle {
-            id,
-            subscriber: Arc::downgrade(&live),
-            events,
-        })
+        Ok(subscription)
     }
 }
 

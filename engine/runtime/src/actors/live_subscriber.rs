@@ -1,12 +1,12 @@
-//! A live subscriber: its filter, and the bounded queue to it.
+//! A live subscription: its filter, and both ends of its bounded queue.
 //!
-//! Owns the filter and the gap. A subscriber that does not keep up never delays others: what does
+//! Owns the filter and the gap; which events are offered is left to the channels. A subscriber that does not keep up never delays others: what does
 //! not fit is counted, and the next message to it says how much it missed.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
-use larum_event::{Event, FieldValue};
+use larum_event::{Event, FieldValue, limits};
 use tokio::sync::mpsc;
 
 use crate::api::{DeliveredEvent, EventDelivery, EventInterest};
@@ -22,18 +22,27 @@ pub struct LiveSubscriber {
 }
 
 impl LiveSubscriber {
-    /// A subscriber that is reached by `way`.
-    pub fn new(
+    /// Both ends of a new subscription.
+    pub(crate) fn open_subscription(
+        id: u64,
         interest: EventInterest,
-        way: mpsc::Sender<EventDelivery>,
-        gauges: Arc<EngineGauges>,
-    ) -> Self {
-        Self {
+        gauges: &Arc<EngineGauges>,
+    ) -> (Arc<Self>, Subscription) {
+        let (deliveries, events) = mpsc::channel(limits::SUBSCRIBER_EVENTS);
+        let subscriber = Arc::new(Self {
             interest: RwLock::new(interest),
-            deliveries: way,
+            deliveries,
             missed: AtomicU64::new(0),
-            gauges,
-        }
+            gauges: Arc::clone(gauges),
+        });
+        gauges.add_subscriber();
+        let subscription = Subscription {
+            id,
+            subscriber: Arc::downgrade(&subscriber),
+            events,
+            gauges: Arc::clone(gauges),
+        };
+        (subscriber, subscription)
     }
 
     /// Changes what it wants, from the next event on.
@@ -96,6 +105,50 @@ impl LiveSubscriber {
     pub fn count_missed(&self, number: u64) {
         self.missed.fetch_add(number, Ordering::Relaxed);
         self.gauges.count_missed(number);
+    }
+}
+
+/// A live subscription; dropping it ends it.
+#[derive(Debug)]
+pub struct Subscription {
+    id: u64,
+    /// Held by those who deliver, so that the end of the last of them is heard here.
+    subscriber: Weak<LiveSubscriber>,
+    events: mpsc::Receiver<EventDelivery>,
+    gauges: Arc<EngineGauges>,
+}
+
+impl Subscription {
+    /// Its number.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// What comes next; `None` when the engine has ended. Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<EventDelivery> {
+        if let Ok(delivery) = self.events.try_recv() {
+            return Some(delivery);
+        }
+        // It has caught up: report now what it missed on the way, not only with the next event.
+        let live = self.subscriber.upgrade();
+        if let Some(missed) = live.and_then(|live| live.take_missed()) {
+            return Some(EventDelivery::Gap { missed });
+        }
+        self.events.recv().await
+    }
+
+    /// Changes what it wants, from the next event on.
+    pub fn set_interest(&self, interest: EventInterest) {
+        if let Some(live) = self.subscriber.upgrade() {
+            live.set_interest(interest);
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.events.close();
+        self.gauges.remove_subscriber();
     }
 }
 
