@@ -119,9 +119,11 @@ impl DeliveredEvent {
 pub enum EventDelivery {
     /// An event.
     Event(Arc<DeliveredEvent>),
-    /// The subscriber was too slow; so many events were not delivered to it. They are in the log.
+    /// The subscriber was too slow, or a channel failed, and events were not delivered to it. They
+    /// are in the log.
     Gap {
-        /// Events missed.
+        /// At most so many: where a channel failed, events count that the subscriber did receive or
+        /// does not want.
         missed: u64,
     },
 }

@@ -184,6 +184,14 @@ impl ChannelActor {
         self.upto = self.upto.max(batch.head.upto);
     }
 
+    /// Tells live subscribers of a batch that is not published as a whole. Consumers read the log.
+    fn count_missed(&self, batch: &PublishBatch) {
+        let number = batch.items.len() as u64;
+        for live in &self.subscribers {
+            live.count_missed(number);
+        }
+    }
+
     /// Gives every waiting consumer what it may have.
     fn serve_consumers(&mut self, ctx: &mut Context<Self>) {
         let waiting: Vec<String> = self
@@ -358,9 +366,6 @@ impl Supervised for ChannelActor {
                 .for_each(|one| one.reading = false);
             actor.buffer.clear();
             actor.buffered_from = actor.upto;
-            for live in &actor.subscribers {
-                live.count_missed(1);
-            }
             actor.guard.entry().set_running();
             ctx.notify(ServeConsumers);
         });
@@ -373,6 +378,7 @@ impl Handler<PublishBatch> for ChannelActor {
     fn handle(&mut self, batch: PublishBatch, ctx: &mut Self::Context) {
         self.upto = self.upto.max(batch.head.upto);
         if self.guard.check_ready().is_err() {
+            self.count_missed(&batch);
             return;
         }
         let entry = self.guard.entry().clone();
@@ -386,7 +392,11 @@ impl Handler<PublishBatch> for ChannelActor {
         entry.end_work();
         match outcome {
             Ok(()) => self.serve_consumers(ctx),
-            Err(panicked) => self.guard.report_panic(&panicked, ctx),
+            Err(panicked) => {
+                // Now and not after the restart: there is none when the channel is quarantined.
+                self.count_missed(&batch);
+                self.guard.report_panic(&panicked, ctx);
+            }
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Live subscriptions: what a slow one is told, and how one ends.
 
-use larum_engine::{Engine, EventDelivery, EventInterest};
-use larum_event::limits;
+use larum_engine::{ActorState, Engine, EventDelivery, EventInterest};
+use larum_event::{Span, limits};
 
-use crate::support::{config, emit, logins};
+use crate::support::{LONG, config, emit, faults, folder, logins, manual, started, until};
 
 async fn next_id(subscription: &mut larum_engine::Subscription) -> String {
     match subscription.next().await {
@@ -47,4 +47,39 @@ async fn a_slow_subscriber_that_has_caught_up_is_told_its_gap_though_nothing_fol
         matches!(gap, Some(EventDelivery::Gap { missed: 3 })),
         "{gap:?}"
     );
+}
+
+#[actix_rt::test]
+async fn events_of_a_channel_that_is_quarantined_are_reported_as_missed() {
+    const CHANNEL: &str = "channel/security";
+    let store = folder();
+    let (clock, time) = manual();
+    let mut config = config(&store, "");
+    config.clock = clock;
+    let panics = limits::RESTARTS as u64 + 1;
+    config.faults = faults(&format!("panic:{CHANNEL}@1*{panics}"));
+    let engine = started(config).await;
+    let state = || {
+        let mut actors = engine.actors().into_iter();
+        let channel = actors.find(|actor| actor.name == CHANNEL)?;
+        Some((channel.state, channel.restarts))
+    };
+    let mut subscription = engine.subscribe(EventInterest::default()).await.unwrap();
+    for number in 0..panics + 2 {
+        emit(&engine, logins(number..number + 1, 1)).await;
+        let delivery = tokio::time::timeout(LONG, subscription.next()).await;
+        assert!(
+            matches!(delivery, Ok(Some(EventDelivery::Gap { missed: 1 }))),
+            "event {number}: {delivery:?}"
+        );
+        if number + 1 < panics {
+            until(|| state().is_some_and(|(_, restarts)| restarts == number + 1)).await;
+            // The pause before the restart.
+            time.advance(Span::from_seconds(1));
+            until(|| state().is_some_and(|(state, _)| state == ActorState::Running)).await;
+        } else {
+            until(|| state().is_some_and(|(state, _)| state == ActorState::Quarantined)).await;
+        }
+    }
+    engine.shutdown().await;
 }
