@@ -128,6 +128,8 @@ declare_metrics! {
     EvaluationLagEvents: Gauge "evaluation_lag_events" [],
         "Events accepted and not yet evaluated"
         = |health| health.lag;
+    UnitStallSeconds: Gauge "unit_stall_seconds" ["unit"],
+        "Seconds for which a unit has had work and made no progress, by unit, from 5 on";
     LogCommitMicroseconds: Gauge "log_commit_microseconds" ["quantile"],
         "Duration of log commits in microseconds, by quantile; 1 is the longest";
     Subscribers: Gauge "subscribers" [], "Live subscribers of the engine";

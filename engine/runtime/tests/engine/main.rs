@@ -28,6 +28,8 @@ mod broken_out;
 
 mod windows;
 
+mod slow;
+
 mod ticks;
 
 mod matching;

@@ -81,16 +81,14 @@ impl EvaluationCore {
             self.detached.insert(unit);
             return Ok(());
         }
-        let by = self.pool.answer_deadline();
-        match self.pool.with_deadline(by, self.run_replay(job)).await {
-            Ok(Ok(rest)) => {
+        match self.run_replay(job).await {
+            Ok(rest) => {
                 alerts.extend(rest.alerts);
                 let base = rest.base;
                 self.reattach_unit(unit, UnitReplayOutcome { base, alerts })
                     .await
             }
-            Ok(Err(reason)) => self.postpone_unit(unit, reason).await,
-            Err(silent) => self.postpone_unit(unit, silent.to_string()).await,
+            Err(reason) => self.postpone_unit(unit, reason).await,
         }
     }
 
