@@ -107,6 +107,7 @@ impl DeliveredEvent {
             | RecordBody::EpochCommit(_)
             | RecordBody::UnitDetached(_)
             | RecordBody::UnitAttached(_)
+            | RecordBody::GapFilled(_)
             | RecordBody::CursorMoved(_)
             | RecordBody::Tick { .. } => return None,
         };

@@ -275,6 +275,12 @@ impl EngineGauges {
         self.lock_tables().problems.remove(about);
     }
 
+    /// So many units are detached, and so many records lie behind the start of the oldest gap.
+    pub fn set_gaps(&self, units: usize, records: u64) {
+        self.counters.set(Metric::DetachedUnits, units as u64);
+        self.counters.set(Metric::GapRecords, records);
+    }
+
     /// These units have work and make no progress, each for so many seconds.
     pub fn set_stalled(&self, seconds: Vec<(String, u64)>) {
         self.lock_tables().stalled = seconds;

@@ -31,6 +31,8 @@ pub struct SequencerActor {
     is_recovered: bool,
     waiting: Vec<oneshot::Sender<()>>,
     finishing: Option<FinishEvaluation>,
+    /// An epoch was run last, so that a slice of a gap is next.
+    is_gap_next: bool,
 }
 
 /// What an epoch brings back.
@@ -88,6 +90,7 @@ impl SequencerActor {
             is_recovered: false,
             waiting: Vec::new(),
             finishing: None,
+            is_gap_next: true,
         }
     }
 
@@ -166,9 +169,13 @@ impl SequencerActor {
             self.enter_idle(core, ctx);
             return;
         }
-        // Detached units first: while the log is busy there would never be a gap for them. An
-        // engine that ends leaves them to the next start.
-        if scope.is_none() && core.has_due_unit() {
+        // Epochs and slices of gaps take turns: while the log is busy there would never be a moment
+        // for a gap, and a long gap must not hold up the epochs. An engine that ends leaves gaps to
+        // the next start.
+        let may_fill = scope.is_none() && core.has_due_unit();
+        let is_turn = self.is_gap_next || !self.tail.has_more(core.evaluated_upto());
+        self.is_gap_next = !(may_fill && is_turn);
+        if may_fill && is_turn {
             self.lend_core(ctx, async move {
                 core.advance_detached().await?;
                 Ok(ReturnedCore { core, reader: None })

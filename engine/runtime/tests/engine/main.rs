@@ -30,6 +30,8 @@ mod windows;
 
 mod slow;
 
+mod gaps;
+
 mod ticks;
 
 mod matching;

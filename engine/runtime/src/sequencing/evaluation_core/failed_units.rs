@@ -24,6 +24,7 @@ use crate::sequencing::detached_units::{DetachedUnit, RetryState};
 use crate::sequencing::epoch_error::EpochError;
 use crate::sequencing::replay::{UnitReplay, UnitReplayOutcome, replay_guarded};
 use crate::sequencing::rule_relations::{dependent_rules, required_rules, rule_ids, rule_numbers};
+use crate::watchdog::EVALUATION;
 
 /// How long a unit that has no actor any more waits before it is tried again.
 const WITHOUT_ACTOR: larum_event::Span = larum_event::Span::from_seconds(1);
@@ -136,6 +137,7 @@ impl EvaluationCore {
             faults: self.parts.supervision.faults.clone(),
             clock: self.parts.supervision.clock.clone(),
             rulebook: Arc::clone(&self.parts.rulebook),
+            evaluation: self.parts.supervision.registry.entry(EVALUATION),
         }
     }
 
@@ -221,6 +223,8 @@ impl EvaluationCore {
     /// `at`. What their rules missed is made up for as far as they mean the same as before.
     pub(super) fn keep_detached(&mut self, units: Vec<DetachedUnit>, old: &RuleSet, at: Position) {
         let now = self.now();
+        // Its pipeline runs the rules of before; it begins again with what was saved of it.
+        self.filling = None;
         for unit in units {
             let set = Arc::clone(self.driver.rule_set());
             let is_unchanged = |rule: &RuleId| {
