@@ -245,8 +245,8 @@ define_settings! {
 
     /// How long evaluation may stand still before the process exits, to be restarted; 0s never does
     ///
-    /// Counted only while there is work, and not while the process is suspended. The exit code is 4.
-    /// Nothing is lost: the next start goes on from the log.
+    /// Counted only while there is work, and not while the process is suspended. The exit code is
+    /// 4. Nothing is lost: the next start goes on from the log.
     stall_exit: Span = |_| Span::from_seconds(limits::STALL_SECONDS as u32),
     key "stall_exit", flag "stall-exit" "DURATION",
     engine |config, after| config.stall_after = *after;

@@ -40,14 +40,14 @@ impl fmt::Debug for ReloadSource {
     }
 }
 
-/// What to do when evaluation makes no progress; by default nothing, besides what the engine reports
-/// of it.
+/// What to do when evaluation makes no progress; by default nothing, besides what the engine
+/// reports of it.
 #[derive(Clone)]
 pub struct StallAction(Arc<dyn Fn(&EvaluationStall) + Send + Sync>);
 
 impl StallAction {
-    /// Calls `act`, on the thread of the watchdog, once for each stall. It may end the process: what
-    /// is acknowledged is in the log, and the next start goes on from there.
+    /// Calls `act`, on the thread of the watchdog, once for each stall. It may end the process:
+    /// what is acknowledged is in the log, and the next start goes on from there.
     pub fn new(act: impl Fn(&EvaluationStall) + Send + Sync + 'static) -> Self {
         Self(Arc::new(act))
     }

@@ -8,7 +8,7 @@
 //! Owns the time that counts as lack of progress. A process that was suspended, or that got no
 //! processor, could make none: the watchdog was not running either, so of the time between two
 //! looks at most their usual distance counts. Whatever passes while it does not look is no reason
-//! to call anybody slow.
+//! to call an actor slow.
 //! Invariant: nothing here changes what is evaluated. A unit that is slow is waited for.
 
 use std::collections::BTreeMap;
@@ -123,7 +123,7 @@ impl ProgressWatch {
             stalled: BTreeMap::new(),
             has_asked: false,
         };
-        // At once: from here on is counted how long somebody has been at work.
+        // At once: from here on is counted how long an actor has been at work.
         watch.look_around(watch.last_look);
         watch
     }

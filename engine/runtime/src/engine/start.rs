@@ -161,14 +161,14 @@ impl EngineStartup {
         let checkpoints = Arc::new(Mutex::new(checkpoints));
         let sequencer = shared.start_sequencer(&log, &trees, checkpoints)?;
         let registry = shared.supervision.registry.clone();
-        let watchdog = Watchdog::start(WatchdogSetup {
+        let started = Watchdog::start(WatchdogSetup {
             clock: config.clock.clone(),
             registry,
             gauges: Arc::clone(&shared.gauges),
             stall_after: config.stall_after,
             stall_action: config.stall_action.clone(),
         });
-        let watchdog = watchdog.map_err(|error| recovery_error(&error))?;
+        let watchdog = started.map_err(|error| recovery_error(&error))?;
         let inner = EngineInner {
             config: shared.config,
             log,

@@ -13,7 +13,7 @@ use larum_log::LogReader;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::sequencing::base_state::BaseState;
-use crate::sequencing::replay::{ReplayRun, UnitReplay, UnitReplayError};
+use crate::sequencing::replay::{UnitReplay, UnitReplayError, UnitReplayRun};
 
 /// A gap that is being filled. Dropping it ends the thread after the slice that is running.
 pub(super) struct GapFill {
@@ -103,14 +103,14 @@ fn serve_commands(mut job: UnitReplay, mut commands: mpsc::Receiver<FillCommand>
                 }
             }
             FillCommand::Save(reply) => {
-                drop(reply.send(run.as_ref().map(ReplayRun::to_base)));
+                drop(reply.send(run.as_ref().map(UnitReplayRun::to_base)));
             }
         }
     }
 }
 
 fn fill_slice(
-    run: &mut Option<ReplayRun>,
+    run: &mut Option<UnitReplayRun>,
     job: &mut UnitReplay,
     request: SliceRequest,
 ) -> Result<FilledSlice, UnitReplayError> {
@@ -122,7 +122,7 @@ fn fill_slice(
     let run = match run {
         Some(run) => run,
         None => {
-            let begun = ReplayRun::begin(&mut reader, job)?;
+            let begun = UnitReplayRun::begin(&mut reader, job)?;
             // It is in the pipeline now, and need not be held twice.
             job.base = BaseState::default();
             run.insert(begun)

@@ -82,7 +82,7 @@ pub(super) fn replay_guarded(
     job: &UnitReplay,
 ) -> Result<UnitReplayOutcome, UnitReplayError> {
     let replayed = catch_panic("running the log again", || {
-        let mut run = ReplayRun::begin(reader, job)?;
+        let mut run = UnitReplayRun::begin(reader, job)?;
         let alerts = run.run_records(reader, job.upto, usize::MAX)?;
         let base = run.to_base();
         Ok(UnitReplayOutcome { base, alerts })
@@ -94,7 +94,7 @@ pub(super) fn replay_guarded(
 }
 
 /// A stretch that is being run, as far as it has come.
-pub(super) struct ReplayRun {
+pub(super) struct UnitReplayRun {
     pipeline: Pipeline,
     at: Position,
     rules: BTreeSet<RuleId>,
@@ -103,7 +103,7 @@ pub(super) struct ReplayRun {
     evaluation: Option<ActorEntry>,
 }
 
-impl ReplayRun {
+impl UnitReplayRun {
     /// At the base of `job`.
     pub(super) fn begin(reader: &mut LogReader, job: &UnitReplay) -> Result<Self, UnitReplayError> {
         job.faults.inject_fault(&job.unit, &job.clock);
@@ -134,7 +134,7 @@ impl ReplayRun {
         self.at
     }
 
-    /// The state as of [`ReplayRun::at`].
+    /// The state as of [`UnitReplayRun::at`].
     pub(super) fn to_base(&self) -> BaseState {
         BaseState {
             upto: self.at,

@@ -1,4 +1,4 @@
-//! When somebody counts as slow, and when evaluation has stalled for too long.
+//! When an actor counts as slow, and when evaluation has stalled for too long.
 
 use std::sync::Mutex;
 

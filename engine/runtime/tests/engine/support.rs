@@ -211,8 +211,8 @@ pub async fn ended(engine: Engine, store: &TempDir) -> Vec<Record> {
 }
 
 /// Ends an engine that cannot finish what it is doing, and reads its log. As much time passes as it
-/// gives evaluation and a checkpoint, and then the clock stands still: closing the log takes as long
-/// as it takes.
+/// gives evaluation and a checkpoint, and then the clock stands still: closing the log takes as
+/// long as it takes.
 pub async fn ended_in_time(engine: Engine, store: &TempDir, time: &ManualTime) -> Vec<Record> {
     let end = ended(engine, store);
     tokio::pin!(end);

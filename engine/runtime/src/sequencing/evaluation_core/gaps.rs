@@ -81,8 +81,8 @@ impl EvaluationCore {
     /// How many records the next slice covers, so that the gap gets smaller whatever is ingested.
     fn next_slice_records(&mut self) -> usize {
         let before = std::mem::replace(&mut self.slices_upto, self.windows_upto);
-        let added = self.windows_upto.0.saturating_sub(before.0);
-        let added = usize::try_from(added).unwrap_or(usize::MAX);
+        let positions = self.windows_upto.0.saturating_sub(before.0);
+        let added = usize::try_from(positions).unwrap_or(usize::MAX);
         // While epochs are small it is still as much as an epoch may be.
         let least = max_records(&self.parts.config);
         added.saturating_mul(SLICE_FACTOR).max(least)
