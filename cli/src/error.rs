@@ -18,6 +18,8 @@ pub enum CommandExit {
     Usage = 2,
     /// No engine answers, or the store cannot be opened.
     Unreachable = 3,
+    /// Evaluation made no progress for longer than the setting `stall_exit` allows.
+    Stalled = 4,
     /// Ended at once by a second signal, without a clean shutdown.
     Interrupted = 130,
 }

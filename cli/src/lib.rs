@@ -78,6 +78,7 @@ Exit codes:
   1    it ran and found problems, or it failed on its way
   2    wrong usage or configuration; nothing was run
   3    no engine answers, or the store cannot be opened
+  4    a server ended itself because evaluation made no progress
   130  a second signal ended it at once
 
 Colour goes to terminals only; --color never or NO_COLOR=1 turns it off.";

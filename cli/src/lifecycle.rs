@@ -1,7 +1,7 @@
 //! An engine and its door, from start to clean end; `serve` and `demo --keep` share it.
 
 use actix_rt::System;
-use larum_engine::{Engine, EngineConfig};
+use larum_engine::{Engine, EngineConfig, StallAction};
 use larum_http::HttpConfig;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -13,8 +13,17 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T,
     System::new().block_on(work)
 }
 
-/// Starts an engine: it has recovered when this returns.
-pub async fn start_engine(config: EngineConfig) -> Result<Engine, CliError> {
+/// Starts an engine: it has recovered when this returns. It ends the process when evaluation makes
+/// no progress for too long: what hangs cannot be stopped from inside, a service manager starts the
+/// process again, and all state comes from the disk anyway.
+pub async fn start_engine(mut config: EngineConfig) -> Result<Engine, CliError> {
+    config.stall_action = StallAction::new(|stall| {
+        print_notice(&format!(
+            "{stall}; the process ends so that it can be restarted (setting stall_exit); the store \
+             recovers at the next start"
+        ));
+        std::process::exit(CommandExit::Stalled as i32);
+    });
     let store = config.store.clone();
     Engine::start(config)
         .await

@@ -44,6 +44,7 @@ impl OfflineTrees {
             RecordBody::EpochCommit(_)
             | RecordBody::UnitDetached(_)
             | RecordBody::UnitAttached(_)
+            | RecordBody::GapFilled(_)
             | RecordBody::CursorMoved(_)
             | RecordBody::Tick { .. } => {}
         }

@@ -169,6 +169,7 @@ impl ReplayRun {
             | RecordBody::EpochCommit(_)
             | RecordBody::UnitDetached(_)
             | RecordBody::UnitAttached(_)
+            | RecordBody::GapFilled(_)
             | RecordBody::CursorMoved(_) => {}
         }
         Ok(())

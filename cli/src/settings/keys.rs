@@ -12,7 +12,7 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use larum_engine::EngineConfig;
-use larum_event::{Channel, Span, TenantId};
+use larum_event::{Channel, Span, TenantId, limits};
 
 use super::log_output::{LogFilter, LogFormat};
 use super::problem::{SettingOrigin, SettingsError};
@@ -242,6 +242,14 @@ define_settings! {
     checkpoint_events: NonZeroU64 = |_| CHECKPOINT_EVENTS,
     key "checkpoint_events", flag "checkpoint-events" "N",
     engine |config, events| config.checkpoint_events = events.get();
+
+    /// How long evaluation may stand still before the process exits, to be restarted; 0s never does
+    ///
+    /// Counted only while there is work, and not while the process is suspended. The exit code is
+    /// 4. Nothing is lost: the next start goes on from the log.
+    stall_exit: Span = |_| Span::from_seconds(limits::STALL_SECONDS as u32),
+    key "stall_exit", flag "stall-exit" "DURATION",
+    engine |config, after| config.stall_after = *after;
 
     /// The tenant of events that name none
     ///

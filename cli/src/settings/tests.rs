@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 
+use larum_engine::EngineConfig;
 use larum_event::{Span, TenantId};
 
 use super::*;
@@ -156,6 +157,19 @@ fn threads_and_buffers_are_accepted_to_their_bounds_and_not_beyond() {
         let (_folder, settings) = resolve(Some(text), &[], FlagValues::default());
         assert_eq!(settings.is_ok(), fits, "{text}");
     }
+}
+
+#[test]
+fn a_stall_ends_the_process_after_five_minutes_unless_said_otherwise() {
+    let stall_after = |file: &str| {
+        let (_folder, settings) = resolve(Some(file), &[], FlagValues::default());
+        let mut config = EngineConfig::new("unused");
+        settings.unwrap().apply_to_engine(&mut config);
+        config.stall_after
+    };
+    assert_eq!(stall_after(""), Span::from_seconds(300));
+    assert_eq!(stall_after("stall_exit = \"0s\""), Span::ZERO);
+    assert_eq!(stall_after("stall_exit = \"2m\""), Span::from_seconds(120));
 }
 
 #[test]

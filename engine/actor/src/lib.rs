@@ -29,8 +29,8 @@ pub use larum_event::MonotonicTime;
 pub use seeded_sequence::SeededSequence;
 pub use supervise::{
     ActorEntry, ActorGuard, ActorRegistry, ActorSlot, ActorSnapshot, ActorState, CaughtPanic,
-    CheckProgress, DropNotice, FrozenActor, Guardian, LastError, ReadmitActor, RegistryFull,
-    ReleaseActor, RestartIntensity, RestartVerdict, RetireGuardian, StateChange, WatchActor,
+    DropNotice, Guardian, LastError, ProgressLimits, ReadmitActor, RegistryFull, ReleaseActor,
+    RestartIntensity, RestartVerdict, RetireGuardian, StalledActor, StateChange, WatchActor,
     WorkRefusal, catch_panic, catch_panic_async,
 };
 pub use supervision::Supervision;

@@ -34,10 +34,10 @@ mod guardian;
 
 pub use actor_guard::{ActorGuard, WorkRefusal};
 pub use actor_slot::ActorSlot;
-pub use entry::{ActorEntry, ActorSnapshot, ActorState, FrozenActor, LastError, StateChange};
-pub use guard::{CaughtPanic, catch_panic, catch_panic_async};
-pub use guardian::{
-    CheckProgress, DropNotice, Guardian, ReadmitActor, ReleaseActor, RetireGuardian, WatchActor,
+pub use entry::{
+    ActorEntry, ActorSnapshot, ActorState, LastError, ProgressLimits, StalledActor, StateChange,
 };
+pub use guard::{CaughtPanic, catch_panic, catch_panic_async};
+pub use guardian::{DropNotice, Guardian, ReadmitActor, ReleaseActor, RetireGuardian, WatchActor};
 pub use intensity::{RestartIntensity, RestartVerdict};
 pub use registry::{ActorRegistry, RegistryFull};

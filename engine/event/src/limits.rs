@@ -126,14 +126,17 @@ pub const RESTART_WINDOW_SECONDS: u64 = 30;
 pub const RESTART_PAUSE_MILLISECONDS: u64 = 100;
 /// Longest pause before a restart, in milliseconds.
 pub const RESTART_PAUSE_MOST_MILLISECONDS: u64 = 5_000;
+/// An actor with work and no progress for this long is reported as slow, in seconds.
+pub const SLOW_SECONDS: u64 = 5;
 /// An actor with work and no progress for this long is reported as frozen, in seconds.
 pub const FROZEN_SECONDS: u64 = 30;
+/// Evaluation with work and no progress for this long ends the process, unless a setting says
+/// otherwise, in seconds.
+pub const STALL_SECONDS: u64 = 300;
 /// Most actors of one engine.
 pub const ACTORS: usize = 100_000;
 /// Longest reason kept and shown for a failure, in bytes.
 pub const FAILURE_REASON_BYTES: usize = 1_024;
-/// Longest an epoch waits for a failing unit, in milliseconds.
-pub const EPOCH_WAIT_MILLISECONDS: u64 = 2_000;
 /// Longest a handler may take for a batch, in seconds (4-26).
 pub const HANDLER_TIMEOUT_SECONDS: u64 = 30;
 /// Events that may be accepted and not yet evaluated before producers are told to wait.

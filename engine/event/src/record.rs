@@ -69,6 +69,8 @@ pub enum RecordBody {
     UnitDetached(UnitChange),
     /// A unit takes part again; its gap is what lies between.
     UnitAttached(UnitChange),
+    /// The alerts of a detached unit's gap are in the log up to a position; the gap goes on there.
+    GapFilled(UnitChange),
     /// A durable consumer has taken everything up to a position.
     CursorMoved(CursorMove),
     /// Time has passed while nothing arrived.
@@ -88,6 +90,7 @@ impl RecordBody {
             | Self::EpochCommit(_)
             | Self::UnitDetached(_)
             | Self::UnitAttached(_)
+            | Self::GapFilled(_)
             | Self::CursorMoved(_)
             | Self::Tick { .. } => None,
         }
@@ -135,14 +138,14 @@ pub struct EpochCommit {
     pub semantics: u32,
 }
 
-/// A unit of the engine left out, or back.
+/// A unit of the engine detached, attached, or on its way back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnitChange {
     /// Its name, such as `window/auth.repeated_failed_logins/0`.
     pub unit: String,
     /// The rules whose alerts are affected, those that read its alerts included.
     pub rules: Vec<String>,
-    /// The last position it has evaluated (detached), or has caught up to (attached).
+    /// The last position it has evaluated (detached), or has caught up to (attached, gap filled).
     pub from: Position,
     /// What was wrong, in a sentence.
     pub reason: String,

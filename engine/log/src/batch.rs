@@ -239,6 +239,7 @@ pub(crate) fn check_control(bodies: &[RecordBody]) -> Result<(), LogError> {
             RecordKind::RuleSetActivated
             | RecordKind::UnitDetached
             | RecordKind::UnitAttached
+            | RecordKind::GapFilled
             | RecordKind::CursorMoved
             | RecordKind::Tick => {}
             kind @ (RecordKind::Event

@@ -28,7 +28,10 @@ impl PinnedFacts {
     /// Takes in the record at `position`; call it in the order of the log.
     pub(crate) fn apply_record(&mut self, position: Position, body: RecordBody) {
         match body {
-            RecordBody::Event { .. } | RecordBody::Derived { .. } | RecordBody::Tick { .. } => {}
+            RecordBody::Event { .. }
+            | RecordBody::Derived { .. }
+            | RecordBody::GapFilled(_)
+            | RecordBody::Tick { .. } => {}
             RecordBody::RuleSetActivated(rule_set) => self.rule_set = Some((position, rule_set)),
             RecordBody::EpochCommit(epoch) => self.epoch = Some((position, epoch)),
             RecordBody::UnitDetached(change) => {

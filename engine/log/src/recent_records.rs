@@ -60,6 +60,7 @@ pub(crate) fn body_bytes(body: &RecordBody) -> usize {
         RecordBody::EpochCommit(_)
         | RecordBody::UnitDetached(_)
         | RecordBody::UnitAttached(_)
+        | RecordBody::GapFilled(_)
         | RecordBody::CursorMoved(_)
         | RecordBody::Tick { .. } => 0,
     }

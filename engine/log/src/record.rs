@@ -36,10 +36,11 @@ pub(crate) enum RecordKind {
     UnitAttached = 13,
     CursorMoved = 14,
     Tick = 15,
+    GapFilled = 16,
 }
 
 impl RecordKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Event,
         Self::Alert,
         Self::System,
@@ -50,6 +51,7 @@ impl RecordKind {
         Self::UnitAttached,
         Self::CursorMoved,
         Self::Tick,
+        Self::GapFilled,
     ];
 
     pub(crate) const fn number(self) -> i64 {
@@ -79,6 +81,7 @@ impl RecordKind {
             RecordBody::EpochCommit(_) => Self::EpochCommit,
             RecordBody::UnitDetached(_) => Self::UnitDetached,
             RecordBody::UnitAttached(_) => Self::UnitAttached,
+            RecordBody::GapFilled(_) => Self::GapFilled,
             RecordBody::CursorMoved(_) => Self::CursorMoved,
             RecordBody::Tick { .. } => Self::Tick,
         }
@@ -104,6 +107,7 @@ impl RecordKind {
             Self::EpochCommit => "epoch commit",
             Self::UnitDetached => "unit detached",
             Self::UnitAttached => "unit attached",
+            Self::GapFilled => "gap filled",
             Self::CursorMoved => "cursor moved",
             Self::Tick => "tick",
         }
@@ -116,7 +120,9 @@ pub(crate) fn encode_body(body: &RecordBody) -> Option<Vec<u8>> {
         RecordBody::Event { .. } | RecordBody::Derived { .. } => None,
         RecordBody::RuleSetActivated(body) => Some(pack_version(RULES_VERSION, body)),
         RecordBody::EpochCommit(body) => Some(pack_body(body)),
-        RecordBody::UnitDetached(body) | RecordBody::UnitAttached(body) => Some(pack_body(body)),
+        RecordBody::UnitDetached(body)
+        | RecordBody::UnitAttached(body)
+        | RecordBody::GapFilled(body) => Some(pack_body(body)),
         RecordBody::CursorMoved(body) => Some(pack_body(body)),
         RecordBody::Tick { at } => Some(pack_body(at)),
     }
@@ -186,6 +192,7 @@ fn decode_body(
         RecordKind::EpochCommit => RecordBody::EpochCommit(unpack_body(bytes)?),
         RecordKind::UnitDetached => RecordBody::UnitDetached(unpack_body(bytes)?),
         RecordKind::UnitAttached => RecordBody::UnitAttached(unpack_body(bytes)?),
+        RecordKind::GapFilled => RecordBody::GapFilled(unpack_body(bytes)?),
         RecordKind::CursorMoved => RecordBody::CursorMoved(unpack_body(bytes)?),
         RecordKind::Tick => RecordBody::Tick {
             at: unpack_body(bytes)?,
@@ -219,6 +226,7 @@ mod tests {
             ("unit attached", 13),
             ("cursor moved", 14),
             ("tick", 15),
+            ("gap filled", 16),
         ];
         assert_eq!(numbers, stored);
     }
@@ -262,6 +270,7 @@ mod tests {
         }));
         check(RecordBody::UnitDetached(unit()));
         check(RecordBody::UnitAttached(unit()));
+        check(RecordBody::GapFilled(unit()));
         check(RecordBody::CursorMoved(CursorMove {
             channel: Channel::system(),
             consumer: "siem".into(),

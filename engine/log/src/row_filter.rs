@@ -232,6 +232,7 @@ fn is_of_kind(number: i64, query: &EventQuery) -> bool {
         | RecordKind::EpochCommit
         | RecordKind::UnitDetached
         | RecordKind::UnitAttached
+        | RecordKind::GapFilled
         | RecordKind::CursorMoved
         | RecordKind::Tick => false,
     }

@@ -355,6 +355,7 @@ impl StoredEvent {
             | larum_event::RecordBody::EpochCommit(_)
             | larum_event::RecordBody::UnitDetached(_)
             | larum_event::RecordBody::UnitAttached(_)
+            | larum_event::RecordBody::GapFilled(_)
             | larum_event::RecordBody::CursorMoved(_)
             | larum_event::RecordBody::Tick { .. } => return None,
         };

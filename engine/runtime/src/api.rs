@@ -5,12 +5,13 @@
 //! Invariant: an [`EmitReceipt`] says `Stored` or `Duplicate` only when the event is as durable as
 //! its channel promises.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use larum_event::{
     CorrelationId, Event, EventType, Position, Record, RecordBody, Rejection, Severity, Source,
-    TenantId, Timestamp, TopicPattern,
+    Span, TenantId, Timestamp, TopicPattern,
 };
 use serde::Serialize;
 
@@ -106,6 +107,7 @@ impl DeliveredEvent {
             | RecordBody::EpochCommit(_)
             | RecordBody::UnitDetached(_)
             | RecordBody::UnitAttached(_)
+            | RecordBody::GapFilled(_)
             | RecordBody::CursorMoved(_)
             | RecordBody::Tick { .. } => return None,
         };
@@ -186,6 +188,25 @@ pub trait EventHandler: 'static {
         &mut self,
         batch: Vec<Arc<DeliveredEvent>>,
     ) -> std::pin::Pin<Box<dyn Future<Output = HandlerResult>>>;
+}
+
+/// Evaluation has work and makes no progress.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvaluationStall {
+    /// For how long, without the time for which the process was suspended.
+    pub for_span: Span,
+    /// The units that are at work and make no progress either.
+    pub units: Vec<String>,
+}
+
+impl fmt::Display for EvaluationStall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "evaluation has made no progress for {}", self.for_span)?;
+        if !self.units.is_empty() {
+            write!(f, "; waiting for {}", self.units.join(", "))?;
+        }
+        Ok(())
+    }
 }
 
 /// How the engine is, for `/readyz` and people.

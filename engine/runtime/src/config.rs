@@ -14,7 +14,7 @@ use std::time::Duration;
 use larum_actor::{Faults, RuntimeClock};
 use larum_event::{Channel, RuleFile, SeverityPolicy, Span, limits};
 
-use crate::api::{EventHandler, EventInterest};
+use crate::api::{EvaluationStall, EventHandler, EventInterest};
 
 /// Where rules come from when they are to be read again.
 #[derive(Clone)]
@@ -37,6 +37,29 @@ impl ReloadSource {
 impl fmt::Debug for ReloadSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReloadSource").finish_non_exhaustive()
+    }
+}
+
+/// What to do when evaluation makes no progress; by default nothing, besides what the engine
+/// reports of it.
+#[derive(Clone)]
+pub struct StallAction(Arc<dyn Fn(&EvaluationStall) + Send + Sync>);
+
+impl StallAction {
+    /// Calls `act`, on the thread of the watchdog, once for each stall. It may end the process:
+    /// what is acknowledged is in the log, and the next start goes on from there.
+    pub fn new(act: impl Fn(&EvaluationStall) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(act))
+    }
+
+    pub(crate) fn run(&self, stall: &EvaluationStall) {
+        (self.0)(stall);
+    }
+}
+
+impl fmt::Debug for StallAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StallAction").finish_non_exhaustive()
     }
 }
 
@@ -100,6 +123,11 @@ pub struct EngineConfig {
     pub checkpoint_events: u64,
     /// Events that may be accepted and not yet evaluated before producers are told to wait.
     pub evaluation_lag_events: u64,
+    /// How long evaluation may have work and make no progress before `stall_action` is taken; zero
+    /// never takes it.
+    pub stall_after: Span,
+    /// What is done then.
+    pub stall_action: StallAction,
     /// Events buffered per channel, by name; others have the buffer of unknown channels (1-06 to
     /// 1-10).
     pub channel_buffers: Vec<(Channel, usize)>,
@@ -136,6 +164,8 @@ impl EngineConfig {
             epoch_events: limits::EPOCH_EVENTS,
             checkpoint_events: 50_000,
             evaluation_lag_events: limits::EVALUATION_LAG_EVENTS as u64,
+            stall_after: Span::from_seconds(limits::STALL_SECONDS as u32),
+            stall_action: StallAction::new(|_| {}),
             channel_buffers: vec![
                 channel("security", 1_000),
                 channel("rbac", 500),

@@ -24,13 +24,13 @@ use larum_event::{
 use larum_log::AppendOutcome;
 use larum_query::{ReaderFactory, TreeClient};
 use tokio::sync::oneshot;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::actors::LogActor;
 use crate::actors::dispatcher::{AddSubscriber, Dispatcher, EndSubscriptions};
 use crate::actors::live_subscriber::Subscription;
 use crate::actors::log::CloseLog;
-use crate::actors::sequencer::{FinishEvaluation, SequencerActor};
+use crate::actors::sequencer::{FinishEvaluation, FinishScope, SequencerActor};
 use crate::api::{
     EmitError, EmitOptions, EmitReceipt, EngineHealth, EventInterest, SubscribeError,
 };
@@ -51,6 +51,12 @@ const SEQUENCER: &str = "sequencer";
 const LOOK_EVERY: Span = Span::from_nanos(100_000_000);
 /// So many looks in a row that found it failing end the wait for it.
 const FAILING_LOOKS_MOST: u32 = 50;
+/// Longest that a shutdown evaluates what is in the log. The next start evaluates the rest.
+const EVALUATE_MOST: Span = Span::from_seconds(2);
+/// Longest that it then waits for the running epoch and a last checkpoint.
+const CHECKPOINT_MOST: Span = Span::from_seconds(1);
+/// Longest that it waits for the log and the channels to close.
+const CLOSE_MOST: Span = Span::from_nanos(1_500_000_000);
 /// When a producer that was turned away may come again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -309,35 +315,46 @@ impl Engine {
         }
     }
 
-    /// Stops taking events, evaluates what is in the log, keeps a checkpoint and ends. The store
-    /// may be opened again right after. What cannot be evaluated, because the log or the rules
-    /// fail, is left for the next start.
+    /// Stops taking events, evaluates what is in the log, keeps a checkpoint and ends, within five
+    /// seconds. The store may be opened again right after. What is not evaluated by then, because
+    /// there is much of it, a unit is slow, or the log or the rules fail, is left for the next
+    /// start; so are the gaps of detached units.
     pub async fn shutdown(&self) {
         self.0.gauges.set_stopping();
-        // What is on its way to the log gets there first: all room is free again.
-        drop(
-            self.0
-                .append_credits
-                .acquire(limits::APPEND_QUEUE_EVENTS as u32)
-                .await,
-        );
+        let clock = &self.0.supervision.clock;
         tokio::select! {
-            () = self.finish_evaluation() => {}
+            biased;
+            () = self.finish_whole_log() => {}
             () = self.wait_for_stall() => warn!("the engine ends without evaluating all that is in the log"),
+            () = clock.sleep(EVALUATE_MOST) => {
+                let left = self.0.gauges.backlog();
+                info!(left, "the next start evaluates the events that are left");
+                tokio::select! {
+                    biased;
+                    () = self.finish_evaluation(FinishScope::CurrentEpoch) => {}
+                    () = clock.sleep(CHECKPOINT_MOST) => {
+                        warn!("an epoch still runs, the engine ends without a last checkpoint");
+                    }
+                }
+            }
         }
         self.close_and_stop().await;
     }
 
-    /// Evaluates what is in the log and keeps a checkpoint.
-    async fn finish_evaluation(&self) {
+    /// Evaluates what is in the log, and what is on its way there, and keeps a checkpoint.
+    async fn finish_whole_log(&self) {
+        // What is on its way to the log gets there first: all room is free again.
+        let room = limits::APPEND_QUEUE_EVENTS as u32;
+        drop(self.0.append_credits.acquire(room).await);
         self.wait_until_evaluated().await;
+        self.finish_evaluation(FinishScope::WholeLog).await;
+    }
+
+    /// Ends evaluation with a checkpoint.
+    async fn finish_evaluation(&self, scope: FinishScope) {
         let (reply, done) = oneshot::channel();
-        if send_control(
-            &self.0.sequencer.clone().recipient(),
-            FinishEvaluation { reply },
-        )
-        .is_ok()
-        {
+        let finish = FinishEvaluation { scope, reply };
+        if send_control(&self.0.sequencer.clone().recipient(), finish).is_ok() {
             drop(done.await);
         }
     }
@@ -357,6 +374,26 @@ impl Engine {
     /// Closes the log and stops every thread, whatever is still to be done.
     pub(crate) async fn close_and_stop(&self) {
         self.0.gauges.set_stopping();
+        tokio::select! {
+            biased;
+            () = self.close_log_and_channels() => {}
+            () = self.0.supervision.clock.sleep(CLOSE_MOST) => {
+                warn!("the engine ends before the log and the channels have closed");
+            }
+        }
+        self.0.supervision.retire_guardian();
+        drop(
+            self.0
+                .watchdog
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+        self.0.threads.stop();
+        self.0.gauges.set_stopped();
+    }
+
+    async fn close_log_and_channels(&self) {
         self.0.upkeep.stop().await;
         // The last commit of an epoch without outcome is written on the way.
         let (reply, closed) = oneshot::channel();
@@ -372,16 +409,6 @@ impl Engine {
         {
             drop(told.await);
         }
-        self.0.supervision.retire_guardian();
-        drop(
-            self.0
-                .watchdog
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
-        self.0.threads.stop();
-        self.0.gauges.set_stopped();
     }
 }
 

@@ -45,6 +45,8 @@ struct GaugeTables {
     /// Keys and events that windows evicted so far, by unit.
     evicted: BTreeMap<String, (u64, u64)>,
     problems: BTreeMap<String, String>,
+    /// Units that have work and make no progress, each with the seconds that this lasts.
+    stalled: Vec<(String, u64)>,
     /// Events up to here are in the backlog, or evaluated.
     counted: Position,
 }
@@ -65,6 +67,7 @@ impl EngineGauges {
                 commits,
                 evicted: BTreeMap::new(),
                 problems: BTreeMap::new(),
+                stalled: Vec::new(),
                 counted: Position::START,
             }),
             head: watch::Sender::new(head),
@@ -272,6 +275,17 @@ impl EngineGauges {
         self.lock_tables().problems.remove(about);
     }
 
+    /// So many units are detached, and so many records lie behind the start of the oldest gap.
+    pub fn set_gaps(&self, units: usize, records: u64) {
+        self.counters.set(Metric::DetachedUnits, units as u64);
+        self.counters.set(Metric::GapRecords, records);
+    }
+
+    /// These units have work and make no progress, each for so many seconds.
+    pub fn set_stalled(&self, seconds: Vec<(String, u64)>) {
+        self.lock_tables().stalled = seconds;
+    }
+
     /// Whether something is wrong about `about`.
     pub fn has_problem(&self, about: &str) -> bool {
         self.lock_tables().problems.contains_key(about)
@@ -307,6 +321,8 @@ impl EngineGauges {
         metrics.set(Metric::WindowEvictedKeys, keys);
         let events = evicted.map(|(_, events)| events).sum();
         metrics.set(Metric::WindowEvictedEvents, events);
+        let stalled = tables.stalled.iter().cloned();
+        metrics.set_by_label(Metric::UnitStallSeconds, stalled);
         let commits = &tables.commits;
         let durations = QUANTILES.map(|(name, at)| (name, commits.value_at_quantile(at)));
         let longest = ("1", commits.max());

@@ -37,10 +37,11 @@ mod upkeep;
 
 pub use actors::live_subscriber::{Subscription, matches_interest};
 pub use api::{
-    DeliveredEvent, EmitError, EmitOptions, EmitReceipt, EngineHealth, EventDelivery, EventHandler,
-    EventInterest, HandlerError, HandlerResult, QueryError, StartError, SubscribeError,
+    DeliveredEvent, EmitError, EmitOptions, EmitReceipt, EngineHealth, EvaluationStall,
+    EventDelivery, EventHandler, EventInterest, HandlerError, HandlerResult, QueryError,
+    StartError, SubscribeError,
 };
-pub use config::{EngineConfig, HandlerSpec, ReloadSource};
+pub use config::{EngineConfig, HandlerSpec, ReloadSource, StallAction};
 pub use engine::Engine;
 pub use engine::reload::{ReloadError, ReloadOutcome, RuleFinding};
 pub use larum_actor::{

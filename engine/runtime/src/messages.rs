@@ -10,9 +10,7 @@ use std::sync::Arc;
 
 use actix::Message;
 use larum_actor::CreditBatch;
-use larum_event::{
-    EpochCommit, Event, Match, Position, Record, RecordBody, Span, Timestamp, TreeLookup,
-};
+use larum_event::{EpochCommit, Event, Match, Position, Record, RecordBody, Timestamp, TreeLookup};
 use larum_log::{AppendOutcome, CheckpointPart, LogError};
 use larum_pipeline::{EpochItem, MatchOutput, SkippedRules, WatermarkStep, WindowAnswer};
 use larum_query::{WindowKeys, WindowsQuery};
@@ -116,22 +114,13 @@ pub struct WindowReport {
     pub evicted: (u64, u64),
 }
 
-/// Why a unit has no answer.
+/// Why a unit has no answer: it panicked, or lost its state in another way. It is being restarted
+/// and its failure is counted. A unit that is slow has not failed.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum UnitFailure {
-    /// It panicked, or lost its state in another way; it is being restarted and its failure is
-    /// counted.
-    #[error("{reason}")]
-    Broken {
-        /// What was wrong.
-        reason: String,
-    },
-    /// It did not answer in time; what it is doing is unknown.
-    #[error("it gave no answer within {longest}")]
-    Silent {
-        /// How long was waited.
-        longest: Span,
-    },
+#[error("{reason}")]
+pub struct UnitFailure {
+    /// What was wrong.
+    pub reason: String,
 }
 
 /// A window's state, rebuilt.

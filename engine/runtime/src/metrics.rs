@@ -128,6 +128,11 @@ declare_metrics! {
     EvaluationLagEvents: Gauge "evaluation_lag_events" [],
         "Events accepted and not yet evaluated"
         = |health| health.lag;
+    DetachedUnits: Gauge "detached_units" [], "Units that are detached";
+    GapRecords: Gauge "gap_records" [],
+        "Records between the start of the oldest gap of a detached unit and what is evaluated";
+    UnitStallSeconds: Gauge "unit_stall_seconds" ["unit"],
+        "Seconds for which a unit has had work and made no progress, by unit, from 5 on";
     LogCommitMicroseconds: Gauge "log_commit_microseconds" ["quantile"],
         "Duration of log commits in microseconds, by quantile; 1 is the longest";
     Subscribers: Gauge "subscribers" [], "Live subscribers of the engine";

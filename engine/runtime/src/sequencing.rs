@@ -12,6 +12,7 @@ mod core_parts;
 mod detached_units;
 mod epoch_error;
 mod evaluation_core;
+mod gap_fill;
 mod logged_rules;
 mod replay;
 mod rule_relations;

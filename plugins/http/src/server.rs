@@ -14,7 +14,7 @@ use crate::error::HttpError;
 use crate::routes::{configure_routes, protect_request};
 
 /// Longest that requests under way may take when the door closes, in seconds.
-const CLOSING_SECONDS: u64 = 10;
+const CLOSING_SECONDS: u64 = 1;
 /// Most connections of each thread.
 const CONNECTIONS_PER_WORKER: usize = 4_096;
 
@@ -90,7 +90,7 @@ impl HttpServer {
     }
 
     /// Closes the door: takes no more connections, ends the streams, answers the requests under
-    /// way, and resolves when all is closed, after ten seconds at the latest.
+    /// way, and resolves when all is closed, after a second at the latest.
     pub async fn stop(&self) {
         self.close(true).await;
     }

@@ -60,7 +60,7 @@ pub struct ActorSnapshot {
     pub breaker: Option<&'static str>,
     /// How full its queue is, where it has one.
     pub queue: Option<QueueGauge>,
-    /// Units of work it has finished, the failed ones included.
+    /// Units of work it has finished, the failed ones included, and steps of longer ones.
     pub progress: u64,
     /// Its last failure.
     pub last_error: Option<LastError>,
@@ -83,13 +83,24 @@ pub struct StateChange {
     pub at: Timestamp,
 }
 
-/// An actor found frozen.
+/// After how long without progress an actor that has work counts as stalled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProgressLimits {
+    /// It is slow, and worth a line in the log.
+    pub slow_after: Span,
+    /// It is frozen; not below `slow_after`.
+    pub frozen_after: Span,
+}
+
+/// An actor that has work and makes no progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FrozenActor {
+pub struct StalledActor {
     /// Its name.
     pub name: Arc<str>,
     /// How long it has had work and made no progress.
     pub for_span: Span,
+    /// Whether it is frozen, not only slow.
+    pub is_frozen: bool,
 }
 
 pub(super) type StateObserver = dyn Fn(&StateChange) + Send + Sync;
@@ -119,8 +130,10 @@ struct ActorStatus {
     breaker: Option<&'static str>,
     queue: Option<Credits>,
     last_error: Option<LastError>,
-    /// The progress last seen, and when it was first seen or the actor had nothing to do.
-    last_progress: (u64, MonotonicTime),
+    /// The progress last seen.
+    last_progress: u64,
+    /// When that was first seen or the actor had nothing to do, by the time of those who look.
+    stalled_since: Option<MonotonicTime>,
 }
 
 impl ActorStatus {
@@ -154,7 +167,8 @@ impl ActorEntry {
             breaker: None,
             queue: None,
             last_error: None,
-            last_progress: (0, clock.monotonic()),
+            last_progress: 0,
+            stalled_since: None,
         };
         Self(Arc::new(EntryInner {
             name,
@@ -235,6 +249,11 @@ impl ActorEntry {
         self.0.busy.store(false, Ordering::Relaxed);
     }
 
+    /// A step of a longer unit of work is done: the unit goes on, and is not stalled.
+    pub fn count_progress(&self) {
+        self.0.progress.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Records a failure and says what follows from it. Further failures before the next
     /// [`ActorEntry::take_verdict`] are part of the same one.
     pub fn record_failure(&self, reason: &str) -> RestartVerdict {
@@ -308,8 +327,11 @@ impl ActorEntry {
         }
     }
 
-    pub(super) fn check_progress(&self, frozen_after: Span) -> Option<FrozenActor> {
-        let now = self.0.clock.monotonic();
+    pub(super) fn check_progress(
+        &self,
+        now: MonotonicTime,
+        limits: ProgressLimits,
+    ) -> Option<StalledActor> {
         let progress = self.0.progress.load(Ordering::Relaxed);
         self.update_status(|status, _| {
             let queued = status
@@ -317,7 +339,6 @@ impl ActorEntry {
                 .as_ref()
                 .is_some_and(|credits| credits.gauge().in_flight > 0);
             let has_work = queued || self.0.busy.load(Ordering::Relaxed);
-            let (seen, since) = status.last_progress;
             let may_freeze = match status.state {
                 ActorState::Starting
                 | ActorState::Running
@@ -326,21 +347,23 @@ impl ActorEntry {
                 ActorState::Quarantined | ActorState::Stopped => false,
             };
             // Idle time does not count: an actor is frozen only while it has work all along.
-            if progress != seen || !has_work || !may_freeze {
-                status.last_progress = (progress, now);
+            let moved = std::mem::replace(&mut status.last_progress, progress) != progress;
+            if moved || !has_work || !may_freeze {
+                status.stalled_since = Some(now);
                 if status.state == ActorState::Frozen {
                     status.state = ActorState::Running;
                 }
                 return None;
             }
-            let for_span = now.since(since);
-            if for_span < frozen_after {
-                return None;
+            let for_span = now.since(*status.stalled_since.get_or_insert(now));
+            let is_frozen = for_span >= limits.frozen_after;
+            if is_frozen {
+                status.state = ActorState::Frozen;
             }
-            status.state = ActorState::Frozen;
-            Some(FrozenActor {
+            (for_span >= limits.slow_after).then(|| StalledActor {
                 name: Arc::clone(&self.0.name),
                 for_span,
+                is_frozen,
             })
         })
     }

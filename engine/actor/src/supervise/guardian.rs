@@ -13,22 +13,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actix::fut::{ActorFutureExt, wrap_future};
-use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult, WeakRecipient};
-use larum_event::{Span, limits};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, WeakRecipient};
 
 use super::actor_slot::ActorSlot;
-use super::entry::{ActorEntry, FrozenActor};
+use super::entry::ActorEntry;
 use super::guard::catch_panic;
 use super::intensity::RestartVerdict;
-use super::registry::ActorRegistry;
 use crate::credit::send_control;
 
 type ActorFactory = Box<dyn FnMut(DropNotice) + Send>;
 
 /// The guardian of all actors of an engine. Nothing it runs can end it, so it needs no supervisor.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Guardian {
-    registry: ActorRegistry,
     actors: BTreeMap<Arc<str>, WatchedActor>,
     /// Creations so far.
     generations: u64,
@@ -153,25 +150,10 @@ impl Message for RetireGuardian {
     type Result = ();
 }
 
-/// Looks for frozen actors; to be sent several times per `limits::FROZEN_SECONDS`. An actor on a
-/// thread of its own sends it, or a watchdog thread asks the registry itself: a guardian on the
-/// same thread as the frozen actor is frozen too.
-#[derive(Debug)]
-pub struct CheckProgress;
-
-impl Message for CheckProgress {
-    type Result = Vec<FrozenActor>;
-}
-
 impl Guardian {
     /// A guardian that watches no actor yet.
-    pub fn new(registry: ActorRegistry) -> Self {
-        Self {
-            registry,
-            actors: BTreeMap::new(),
-            generations: 0,
-            is_retired: false,
-        }
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Creates the current generation of `name`, if nothing speaks against it any more.
@@ -279,14 +261,5 @@ impl Handler<RetireGuardian> for Guardian {
         self.is_retired = true;
         // What makes an actor knows everything that the actor knows, the guardian included.
         self.actors.clear();
-    }
-}
-
-impl Handler<CheckProgress> for Guardian {
-    type Result = MessageResult<CheckProgress>;
-
-    fn handle(&mut self, _: CheckProgress, _: &mut Self::Context) -> Self::Result {
-        const FROZEN_AFTER: Span = Span::from_seconds(limits::FROZEN_SECONDS as u32);
-        MessageResult(self.registry.check_progress(FROZEN_AFTER))
     }
 }

@@ -6,9 +6,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use larum_event::{Span, limits};
+use larum_event::{MonotonicTime, limits};
 
-use super::entry::{ActorEntry, ActorSnapshot, FrozenActor, StateChange, StateObserver, lock};
+use super::entry::{
+    ActorEntry, ActorSnapshot, ProgressLimits, StalledActor, StateChange, StateObserver, lock,
+};
 use crate::clock::RuntimeClock;
 
 /// There are more actors than an engine may have.
@@ -87,13 +89,14 @@ impl ActorRegistry {
             .collect()
     }
 
-    /// Marks as frozen, and returns, the actors that have work and made no progress for
-    /// `frozen_after`, and marks as running those that go on. To be called several times per
-    /// `frozen_after`, from a thread that no actor can block.
-    pub fn check_progress(&self, frozen_after: Span) -> Vec<FrozenActor> {
+    /// The actors that have work and make no progress. Marks as frozen those that `limits` call so,
+    /// and as running those that go on. To be called several times per limit, from a thread that no
+    /// actor can block. `now` is the caller's time, which need not be that of any clock: a caller
+    /// that was suspended itself counts less than has passed.
+    pub fn check_progress(&self, now: MonotonicTime, limits: ProgressLimits) -> Vec<StalledActor> {
         self.all_entries()
             .iter()
-            .filter_map(|entry| entry.check_progress(frozen_after))
+            .filter_map(|entry| entry.check_progress(now, limits))
             .collect()
     }
 

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix::{Actor, Addr, Context, Handler, Message, Supervised, Supervisor, System};
 use larum_actor::{
-    ActorGuard, ActorRegistry, ActorSlot, ActorState, CheckProgress, CreditBatch, Credits,
-    DropNotice, Faults, Guardian, ManualTime, ReadmitActor, ReleaseActor, RestartVerdict,
-    RetireGuardian, RuntimeClock, StateChange, WatchActor, WorkRefusal, send_batch,
+    ActorGuard, ActorRegistry, ActorSlot, ActorState, CreditBatch, Credits, DropNotice, Faults,
+    Guardian, ManualTime, MonotonicTime, ProgressLimits, ReadmitActor, ReleaseActor,
+    RestartVerdict, RetireGuardian, RuntimeClock, StateChange, WatchActor, WorkRefusal, send_batch,
 };
 use larum_event::{Span, Timestamp, limits};
 use tokio::sync::{mpsc, oneshot};
@@ -100,7 +100,10 @@ struct Bench {
     credits: Credits,
 }
 
-const FROZEN_AFTER: Span = Span::from_seconds(limits::FROZEN_SECONDS as u32);
+const LIMITS: ProgressLimits = ProgressLimits {
+    slow_after: Span::from_seconds(limits::FROZEN_SECONDS as u32),
+    frozen_after: Span::from_seconds(limits::FROZEN_SECONDS as u32),
+};
 const NAME: &str = "window/adder/0";
 
 impl Bench {
@@ -110,7 +113,7 @@ impl Bench {
         let registry = ActorRegistry::with_observer(clock, move |change| {
             heard.try_send(change.clone()).unwrap();
         });
-        let guardian = Guardian::new(registry.clone()).start();
+        let guardian = Guardian::new().start();
         let bench = Self {
             registry,
             changes,
@@ -226,20 +229,21 @@ fn credit_is_the_only_bound_and_a_full_mailbox_refuses_no_batch() {
 }
 
 #[test]
-fn the_guardian_reports_an_actor_whose_queue_does_not_move() {
+fn an_actor_whose_queue_does_not_move_is_stalled() {
     run(async {
         let bench = Bench::start("").await;
         let entry = bench.registry.entry(NAME).unwrap();
         entry.show_queue(&bench.credits);
         assert!(bench.add(&[1]).await.is_ok());
-        assert_eq!(bench.guardian.send(CheckProgress).await, Ok(vec![]));
+        let start = MonotonicTime::default();
+        let stalled = |now| bench.registry.check_progress(now, LIMITS).len();
+        assert_eq!(stalled(start), 0);
         let stuck = bench.credits.try_acquire(1).unwrap();
-        bench.time.advance(FROZEN_AFTER);
-        let frozen = bench.guardian.send(CheckProgress).await.unwrap();
-        assert_eq!(frozen.len(), 1);
+        let later = start.saturating_add(LIMITS.frozen_after);
+        assert_eq!(stalled(later), 1);
         assert_eq!(bench.state(), ActorState::Frozen);
         drop(stuck);
-        assert_eq!(bench.guardian.send(CheckProgress).await, Ok(vec![]));
+        assert_eq!(stalled(later), 0);
         assert_eq!(bench.state(), ActorState::Running);
     });
 }

@@ -106,6 +106,7 @@ pub fn told(record: Record) -> (u64, String) {
         RecordBody::EpochCommit(commit) => format!("epoch {}", commit.upto),
         RecordBody::UnitDetached(unit) => format!("detached {}", unit.unit),
         RecordBody::UnitAttached(unit) => format!("attached {}", unit.unit),
+        RecordBody::GapFilled(unit) => format!("filled {}", unit.unit),
         RecordBody::Tick { at } => format!("tick {at}"),
         RecordBody::CursorMoved(cursor) => format!("{} at {}", cursor.consumer, cursor.position),
     };

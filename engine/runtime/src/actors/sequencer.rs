@@ -30,7 +30,9 @@ pub struct SequencerActor {
     tail: RecordTail,
     is_recovered: bool,
     waiting: Vec<oneshot::Sender<()>>,
-    finishing: Option<oneshot::Sender<()>>,
+    finishing: Option<FinishEvaluation>,
+    /// An epoch was run last, so that a slice of a gap is next.
+    is_gap_next: bool,
 }
 
 /// What an epoch brings back.
@@ -55,12 +57,23 @@ pub struct AwaitRecovery {
     pub reply: oneshot::Sender<()>,
 }
 
-/// Take a checkpoint as soon as no epoch is running, and then no further epoch.
+/// Take a checkpoint when that is done, and then run no further epoch.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct FinishEvaluation {
+    /// What is to be done first.
+    pub scope: FinishScope,
     /// When it is done.
     pub reply: oneshot::Sender<()>,
+}
+
+/// What a sequencer does before it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FinishScope {
+    /// Everything in the log is evaluated.
+    WholeLog,
+    /// The epoch that is running ends; the next start evaluates the rest.
+    CurrentEpoch,
 }
 
 impl SequencerActor {
@@ -77,6 +90,7 @@ impl SequencerActor {
             is_recovered: false,
             waiting: Vec::new(),
             finishing: None,
+            is_gap_next: true,
         }
     }
 
@@ -150,8 +164,18 @@ impl SequencerActor {
         let Some(mut core) = self.core.take() else {
             return;
         };
-        // Detached units first: while the log is busy there would never be a gap for them.
-        if core.has_due_unit() {
+        let scope = self.finishing.as_ref().map(|finish| finish.scope);
+        if scope == Some(FinishScope::CurrentEpoch) {
+            self.enter_idle(core, ctx);
+            return;
+        }
+        // Epochs and slices of gaps take turns: while the log is busy there would never be a moment
+        // for a gap, and a long gap must not hold up the epochs. An engine that ends leaves gaps to
+        // the next start.
+        let may_fill = scope.is_none() && core.has_due_unit();
+        let is_turn = self.is_gap_next || !self.tail.has_more(core.evaluated_upto());
+        self.is_gap_next = !(may_fill && is_turn);
+        if may_fill && is_turn {
             self.lend_core(ctx, async move {
                 core.advance_detached().await?;
                 Ok(ReturnedCore { core, reader: None })
@@ -181,18 +205,19 @@ impl SequencerActor {
     }
 
     fn enter_idle(&mut self, mut core: EvaluationCore, ctx: &mut Context<Self>) {
-        let Some(done) = self.finishing.take() else {
+        let Some(finish) = self.finishing.take() else {
             self.core = Some(core);
             return;
         };
-        info!(evaluated = %core.evaluated_upto(), "everything is evaluated, keeping a last checkpoint");
+        let (evaluated, scope) = (core.evaluated_upto(), finish.scope);
+        info!(%evaluated, ?scope, "evaluation ends, keeping a last checkpoint");
         ctx.spawn(
             async move {
                 // Without a checkpoint the next start reads more of the log, nothing worse.
                 if let Err(failure) = core.take_checkpoint().await {
                     error!(%failure, "no last checkpoint");
                 }
-                let _sent = done.send(());
+                let _sent = finish.reply.send(());
             }
             .into_actor(self),
         );
@@ -262,7 +287,7 @@ impl Handler<FinishEvaluation> for SequencerActor {
     type Result = ();
 
     fn handle(&mut self, finish: FinishEvaluation, ctx: &mut Self::Context) {
-        self.finishing = Some(finish.reply);
+        self.finishing = Some(finish);
         self.start_next(ctx);
     }
 }

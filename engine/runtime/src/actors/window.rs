@@ -119,7 +119,7 @@ impl WindowActor {
         work: WindowWork,
         ctx: &mut Context<Self>,
     ) -> Result<WindowReport, UnitFailure> {
-        let failed = |error: &dyn std::fmt::Display| UnitFailure::Broken {
+        let failed = |error: &dyn std::fmt::Display| UnitFailure {
             reason: error.to_string(),
         };
         self.guard
@@ -231,7 +231,7 @@ impl Handler<CheckpointWindow> for WindowActor {
                 self.saved = SavedWindowParts::default();
                 Ok(Vec::new())
             }
-            None => Err(UnitFailure::Broken {
+            None => Err(UnitFailure {
                 reason: "its state was lost and is not back yet".to_owned(),
             }),
         };

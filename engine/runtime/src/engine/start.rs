@@ -30,7 +30,7 @@ use crate::sequencing::{CoreParts, EngineThreads};
 use crate::ticker::start_ticker;
 use crate::trees::{RefusalReporter, TreeContext, TreeStoreWriter};
 use crate::upkeep::LogUpkeep;
-use crate::watchdog::Watchdog;
+use crate::watchdog::{EVALUATION, Watchdog, WatchdogSetup};
 
 impl Engine {
     /// Opens or makes the store, recovers, activates the rules, and returns the running engine.
@@ -145,7 +145,7 @@ impl EngineStartup {
             supervision: Supervision {
                 clock: config.clock.clone(),
                 faults: config.faults.clone(),
-                guardian: Guardian::new(registry.clone()).start(),
+                guardian: Guardian::new().start(),
                 registry,
             },
             threads: Arc::new(EngineThreads::start(config.matchers, config.window_shards)),
@@ -161,8 +161,14 @@ impl EngineStartup {
         let checkpoints = Arc::new(Mutex::new(checkpoints));
         let sequencer = shared.start_sequencer(&log, &trees, checkpoints)?;
         let registry = shared.supervision.registry.clone();
-        let watchdog = Watchdog::start(registry, Arc::clone(&shared.gauges))
-            .map_err(|error| recovery_error(&error))?;
+        let started = Watchdog::start(WatchdogSetup {
+            clock: config.clock.clone(),
+            registry,
+            gauges: Arc::clone(&shared.gauges),
+            stall_after: config.stall_after,
+            stall_action: config.stall_action.clone(),
+        });
+        let watchdog = started.map_err(|error| recovery_error(&error))?;
         let inner = EngineInner {
             config: shared.config,
             log,
@@ -331,7 +337,7 @@ impl SharedParts {
         let entry = self
             .supervision
             .registry
-            .register_actor("sequencer")
+            .register_actor(EVALUATION)
             .map_err(|full| recovery_error(&full))?;
         let head = *self.gauges.watch_head().borrow();
         let parts = CoreParts {

@@ -1,18 +1,19 @@
 //! The matchers and windows of one rule set, and how an epoch asks them.
 //!
-//! Owns their addresses, and the time that an epoch waits for windows. What to do about a window
-//! that failed is the core's job.
-//! Invariant: an epoch never waits longer than [`WAIT`] for windows. One that gave no answer by
-//! then is reported as failed, never skipped in silence.
+//! Owns their addresses, and the waiting for their answers. What to do about a window that failed
+//! is the core's job; reporting one that is slow is the watchdog's.
+//! Invariant: no time limits the wait for a window. Only a window that panicked or is gone counts
+//! as failed, so how fast the machine is decides when alerts appear, never which.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use actix::Addr;
 use larum_actor::{
-    ActorSlot, CreditBatch, Credits, MonotonicTime, Supervision, send_batch, send_control,
+    ActorEntry, ActorSlot, CreditBatch, Credits, Supervision, send_batch, send_control,
 };
-use larum_event::{Match, Span, limits};
+use larum_event::{Match, limits};
 use larum_log::CheckpointPart;
 use larum_pipeline::{
     MatchOutput, MatchStep, WatermarkStep, WindowAnswer, WindowPlan, WindowShard, WindowStep,
@@ -28,9 +29,7 @@ use crate::messages::{
     WindowReport,
 };
 use crate::sequencing::threads::EngineThreads;
-
-/// Longest that windows are waited for.
-pub(super) const WAIT: Span = Span::from_nanos(limits::EPOCH_WAIT_MILLISECONDS as i64 * 1_000_000);
+use crate::watchdog::EVALUATION;
 
 /// Fewer items than this are not worth a second matcher.
 const ITEMS_PER_MATCHER: usize = 128;
@@ -42,6 +41,8 @@ pub(crate) struct ActorPool {
     matchers: Vec<ActorSlot<MatcherActor>>,
     windows: BTreeMap<WindowShard, WindowHandle>,
     credits: Credits,
+    /// Where evaluation counts its progress, one step for each answer.
+    evaluation: Option<ActorEntry>,
 }
 
 struct WindowHandle {
@@ -92,6 +93,7 @@ impl ActorPool {
             matchers: Vec::new(),
             windows: BTreeMap::new(),
             credits: Credits::new(1),
+            evaluation: supervision.registry.entry(EVALUATION),
         }
     }
 
@@ -153,6 +155,7 @@ impl ActorPool {
             matchers,
             windows,
             credits: Credits::new(items),
+            evaluation: supervision.registry.entry(EVALUATION),
         }
     }
 
@@ -195,7 +198,7 @@ impl ActorPool {
     /// # Errors
     /// A matcher died outside of its guard. The epoch must not go on without its matches.
     pub(crate) async fn match_items(&self, step: &MatchStep) -> Result<MatchOutput, UnitFailure> {
-        let died = || UnitFailure::Broken {
+        let died = || UnitFailure {
             reason: "a matcher died with its batch".to_owned(),
         };
         let mut waiting = Vec::new();
@@ -225,13 +228,13 @@ impl ActorPool {
         let mut all = MatchOutput::default();
         for (first, answer) in waiting {
             all.append(answer.await.map_err(|_| died())?, first);
+            self.count_progress();
         }
         Ok(all)
     }
 
     /// Runs the windows of `step` and collects their answers.
     pub(crate) async fn run_windows(&mut self, mut step: WindowStep) -> LayerAnswers {
-        let by = self.answer_deadline();
         // Ask all before waiting for any: they run beside each other.
         let mut waiting = Vec::new();
         for (unit, handle) in &self.windows {
@@ -242,12 +245,14 @@ impl ActorPool {
             if matches.is_empty() && handle.is_empty {
                 continue;
             }
-            let answer = self.ask_window(handle, &matches, &step.steps, by).await;
+            let answer = self.ask_window(handle, &matches, &step.steps).await;
             waiting.push((*unit, matches, answer));
         }
         let mut answers = LayerAnswers::default();
         for (unit, matches, answer) in waiting {
-            match self.await_answer(answer, by).await {
+            let answered = await_answer(answer).await;
+            self.count_progress();
+            match answered {
                 Ok(report) => {
                     self.record_report(unit, &report);
                     answers.answer.append(report.answer);
@@ -268,13 +273,19 @@ impl ActorPool {
         unit: WindowShard,
         matches: &[Match],
         steps: &Arc<[WatermarkStep]>,
-        by: MonotonicTime,
     ) -> Result<WindowAnswer, UnitFailure> {
         let handle = self.windows.get(&unit).ok_or_else(death_failure)?;
-        let answer = self.ask_window(handle, matches, steps, by).await;
-        let done = self.await_answer(answer, by).await?;
+        let answer = self.ask_window(handle, matches, steps).await;
+        let done = await_answer(answer).await?;
+        self.count_progress();
         self.record_report(unit, &done);
         Ok(done.answer)
+    }
+
+    fn count_progress(&self) {
+        if let Some(evaluation) = &self.evaluation {
+            evaluation.count_progress();
+        }
     }
 
     fn record_report(&mut self, unit: WindowShard, done: &WindowReport) {
@@ -285,23 +296,20 @@ impl ActorPool {
         }
     }
 
-    /// Until when an answer to a question asked now is waited for.
-    pub(crate) fn answer_deadline(&self) -> MonotonicTime {
-        self.supervision.clock.monotonic().saturating_add(WAIT)
-    }
-
-    /// Waits for `work`, no longer than until `by`.
-    pub(crate) async fn with_deadline<T>(
+    /// The address of a window, as soon as it has one.
+    ///
+    /// # Errors
+    /// It never gets one: its actor was refused at the start.
+    async fn window_address(
         &self,
-        by: MonotonicTime,
-        work: impl Future<Output = T>,
-    ) -> Result<T, UnitFailure> {
-        let clock = &self.supervision.clock;
-        tokio::select! {
-            biased;
-            done = work => Ok(done),
-            () = clock.sleep_until(by) => Err(UnitFailure::Silent { longest: WAIT }),
+        handle: &WindowHandle,
+    ) -> Result<Addr<WindowActor>, UnitFailure> {
+        if self.supervision.registry.entry(&handle.name).is_none() {
+            return Err(UnitFailure {
+                reason: "it has no actor, there are too many".to_owned(),
+            });
         }
+        Ok(handle.slot.wait_for_address().await)
     }
 
     async fn ask_window(
@@ -309,11 +317,10 @@ impl ActorPool {
         handle: &WindowHandle,
         matches: &[Match],
         steps: &Arc<[WatermarkStep]>,
-        by: MonotonicTime,
     ) -> PendingAnswer {
         let (reply, answer) = oneshot::channel();
         let number = u32::try_from(matches.len()).unwrap_or(u32::MAX);
-        let permit = self.with_deadline(by, self.credits.acquire(number)).await?;
+        let permit = self.credits.acquire(number).await;
         let head = WindowHead {
             layer: handle.layer,
             steps: Arc::clone(steps),
@@ -324,33 +331,21 @@ impl ActorPool {
             items: matches.into(),
             permit,
         };
-        let address = self
-            .with_deadline(by, handle.slot.wait_for_address())
-            .await?;
+        let address = self.window_address(handle).await?;
         send_batch(&address.recipient(), batch).map_err(|_| death_failure())?;
         Ok(answer)
     }
 
-    async fn await_answer(
-        &self,
-        asked: PendingAnswer,
-        by: MonotonicTime,
-    ) -> Result<WindowReport, UnitFailure> {
-        self.with_deadline(by, asked?)
-            .await?
-            .map_err(|_| death_failure())?
-    }
-
     /// Gives a window its state back.
     pub(crate) async fn restore_window(&mut self, unit: WindowShard, window: RuleWindow) {
-        let by = self.answer_deadline();
-        let Some(handle) = self.windows.get_mut(&unit) else {
+        if let Some(handle) = self.windows.get_mut(&unit) {
+            handle.is_empty = false;
+        }
+        let Some(handle) = self.windows.get(&unit) else {
             return;
         };
-        handle.is_empty = false;
-        let slot = handle.slot.clone();
-        // A window without an address now fails when it is asked next.
-        if let Ok(address) = self.with_deadline(by, slot.wait_for_address()).await {
+        // A window that has no actor fails when it is asked next.
+        if let Ok(address) = self.window_address(handle).await {
             drop(send_control(&address.recipient(), RestoreWindow { window }));
         }
     }
@@ -359,13 +354,12 @@ impl ActorPool {
     /// state.
     ///
     /// # Errors
-    /// One of them has lost its state or gives no answer: there is no checkpoint without it.
+    /// One of them has lost its state: there is no checkpoint without it.
     pub(crate) async fn checkpoint_windows(
         &mut self,
         detached: &BTreeSet<u32>,
         wanted: CheckpointScope,
     ) -> Result<Vec<WindowPieces>, UnitFailure> {
-        let by = self.answer_deadline();
         // Ask all before waiting for any: they write their state beside each other.
         let mut waiting = Vec::new();
         for (unit, handle) in &self.windows {
@@ -379,19 +373,15 @@ impl ActorPool {
                 CheckpointScope::Copy | CheckpointScope::Whole | CheckpointScope::Changes => wanted,
             };
             let (reply, answer) = oneshot::channel();
-            let address = self
-                .with_deadline(by, handle.slot.wait_for_address())
-                .await?;
+            let address = self.window_address(handle).await?;
             send_control(&address.recipient(), CheckpointWindow { wanted, reply })
                 .map_err(|_| death_failure())?;
             waiting.push((*unit, Arc::clone(&handle.name), answer));
         }
         let mut checkpoints = Vec::new();
         for (unit, name, answer) in waiting {
-            let pieces = self
-                .with_deadline(by, answer)
-                .await?
-                .map_err(|_| death_failure())??;
+            let pieces = answer.await.map_err(|_| death_failure())??;
+            self.count_progress();
             if !pieces.is_empty() {
                 checkpoints.push(WindowPieces { unit, name, pieces });
             }
@@ -411,9 +401,14 @@ impl ActorPool {
 /// Receives a window's answer, if the question has reached it.
 type PendingAnswer = Result<oneshot::Receiver<Result<WindowReport, UnitFailure>>, UnitFailure>;
 
+/// A window's answer, however long it takes.
+async fn await_answer(asked: PendingAnswer) -> Result<WindowReport, UnitFailure> {
+    asked?.await.map_err(|_| death_failure())?
+}
+
 /// A window that died outside of its guard.
 fn death_failure() -> UnitFailure {
-    UnitFailure::Broken {
+    UnitFailure {
         reason: "it died with the work".to_owned(),
     }
 }

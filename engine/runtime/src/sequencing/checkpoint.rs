@@ -45,6 +45,10 @@ pub(super) struct Checkpointer {
     graph_part: Option<PartHash>,
 }
 
+/// Longest that a checkpoint waits for the trees that people look at. No alert depends on them, and
+/// the part of the last checkpoint serves as well.
+const GRAPH_WAIT: Span = Span::from_seconds(2);
+
 /// The state that a checkpoint is taken of. All outcomes up to `upto` are durable.
 pub(super) struct CheckpointSource<'a> {
     /// Everything up to here is evaluated.
@@ -165,9 +169,11 @@ impl Checkpointer {
         let trees = self.trees.address();
         let asked = trees.is_some_and(|trees| send_control(&trees.recipient(), read).is_ok());
         let fresh = if asked {
-            let pool = &*source.pool;
-            let answered = pool.with_deadline(pool.answer_deadline(), answer).await;
-            answered.ok().and_then(Result::ok)
+            tokio::select! {
+                biased;
+                answered = answer => answered.ok(),
+                () = self.clock.sleep(GRAPH_WAIT) => None,
+            }
         } else {
             None
         };

@@ -11,10 +11,8 @@ use std::sync::Arc;
 use larum_actor::MonotonicTime;
 use larum_event::{Event, Position, RecordBody, RuleId};
 use larum_pipeline::unit_detached_alert;
-use tokio::sync::oneshot;
 
 use crate::sequencing::base_state::{BaseState, DETACHED_PART, DetachedUnitPart};
-use crate::sequencing::replay::UnitReplayOutcome;
 
 /// A unit that is detached.
 #[derive(Debug)]
@@ -33,18 +31,13 @@ pub(crate) struct DetachedUnit {
 /// What comes next for a unit that is detached.
 #[derive(Debug)]
 pub(super) enum RetryState {
-    /// It is tried at this time.
+    /// Its gap may be filled from this time on.
     Due(MonotonicTime),
-    /// Its gap is being run again on another thread; these alerts were found so far.
-    Running(oneshot::Receiver<UnitReplayResult>, Vec<(Position, Event)>),
-    /// Its gap has been run again.
-    Done(UnitReplayResult),
+    /// Its gap is being filled.
+    Filling,
     /// It is quarantined.
     Never,
 }
-
-/// How running a gap again went.
-pub(super) type UnitReplayResult = Result<UnitReplayOutcome, String>;
 
 impl DetachedUnit {
     /// Where its gap begins: from here on something is missing.
@@ -67,28 +60,10 @@ impl DetachedUnit {
         (format!("{DETACHED_PART}{}", self.name), part.to_bytes())
     }
 
-    /// Takes the answer of its replay, if there is one by now.
-    fn poll_replay(&mut self) {
-        let RetryState::Running(receiver, found) = &mut self.retry else {
-            return;
-        };
-        let answer = match receiver.try_recv() {
-            Ok(answer) => answer,
-            Err(oneshot::error::TryRecvError::Empty) => return,
-            Err(oneshot::error::TryRecvError::Closed) => Err("its thread died".to_owned()),
-        };
-        let mut alerts = std::mem::take(found);
-        self.retry = RetryState::Done(answer.map(|replayed| {
-            alerts.extend(replayed.alerts);
-            UnitReplayOutcome { alerts, ..replayed }
-        }));
-    }
-
     fn is_due(&self, now: MonotonicTime) -> bool {
         match &self.retry {
             RetryState::Due(at) => *at <= now,
-            RetryState::Running(..) | RetryState::Never => false,
-            RetryState::Done(_) => true,
+            RetryState::Filling | RetryState::Never => false,
         }
     }
 }
@@ -123,27 +98,37 @@ impl DetachedUnits {
     }
 
     /// All of them.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &DetachedUnit> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &DetachedUnit> + Clone {
         self.units.iter()
     }
 
-    /// Whether one of them is to be tried, or its gap has been run again.
-    pub(super) fn has_due(&mut self, now: MonotonicTime) -> bool {
-        self.units.iter_mut().for_each(DetachedUnit::poll_replay);
+    /// Whether the gap of one of them may be filled now.
+    pub(super) fn has_due(&self, now: MonotonicTime) -> bool {
         self.units.iter().any(|unit| unit.is_due(now))
     }
 
-    /// Takes one out of which [`DetachedUnits::has_due`] is true.
-    pub(super) fn take_due(&mut self, now: MonotonicTime) -> Option<DetachedUnit> {
-        let index = self.units.iter().position(|unit| unit.is_due(now))?;
-        Some(self.units.swap_remove(index))
+    /// The one whose gap is to be filled next: the oldest gap first, by name where several are as
+    /// old.
+    pub(super) fn next_to_fill(&mut self, now: MonotonicTime) -> Option<&mut DetachedUnit> {
+        let due = self.units.iter_mut().filter(|unit| unit.is_due(now));
+        due.min_by_key(|unit| (unit.gap_start(), Arc::clone(&unit.name)))
+    }
+
+    /// The unit named `name`.
+    pub(super) fn get(&self, name: &str) -> Option<&DetachedUnit> {
+        self.units.iter().find(|unit| *unit.name == *name)
+    }
+
+    /// The unit named `name`, to change it.
+    pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut DetachedUnit> {
+        self.units.iter_mut().find(|unit| *unit.name == *name)
     }
 
     /// When the next one is to be tried.
     pub(super) fn next_due(&self) -> Option<MonotonicTime> {
         let due = self.units.iter().filter_map(|unit| match unit.retry {
             RetryState::Due(at) => Some(at),
-            RetryState::Running(..) | RetryState::Done(_) | RetryState::Never => None,
+            RetryState::Filling | RetryState::Never => None,
         });
         due.min()
     }
@@ -194,6 +179,7 @@ pub(super) fn detached_alert(body: &RecordBody) -> Option<Event> {
         | RecordBody::RuleSetActivated(_)
         | RecordBody::EpochCommit(_)
         | RecordBody::UnitAttached(_)
+        | RecordBody::GapFilled(_)
         | RecordBody::CursorMoved(_)
         | RecordBody::Tick { .. } => None,
     }

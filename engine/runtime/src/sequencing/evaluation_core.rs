@@ -26,6 +26,7 @@ use crate::sequencing::commit::{EpochCommitter, EpochRecords};
 use crate::sequencing::core_parts::CoreParts;
 use crate::sequencing::detached_units::{DetachedUnits, detached_alert};
 use crate::sequencing::epoch_error::EpochError;
+use crate::sequencing::gap_fill::GapFill;
 use crate::sequencing::logged_rules::load_logged_rules;
 use crate::sequencing::rule_trees::seed_trees;
 use crate::sequencing::tail::LogStretch;
@@ -49,6 +50,10 @@ pub(crate) struct EvaluationCore {
     /// Where the rules in force were activated.
     rules_since: Position,
     detached: DetachedUnits,
+    /// The gap that is being filled, of one of these.
+    filling: Option<GapFill>,
+    /// What was evaluated when its last slice was run.
+    slices_upto: Position,
     tree_feed: TreeFeed,
     committer: EpochCommitter,
     checkpointer: Checkpointer,
@@ -82,6 +87,8 @@ impl EvaluationCore {
             windows_upto: Position::START,
             rules_since: Position::START,
             detached: DetachedUnits::default(),
+            filling: None,
+            slices_upto: Position::START,
             tree_feed: TreeFeed::new(parts.trees.clone(), tree_events),
             committer: EpochCommitter::new(&parts),
             checkpointer: Checkpointer::new(&parts),
@@ -117,6 +124,7 @@ impl EvaluationCore {
             outcome.extend(self.advance_time(position, at, &mut unit_changes).await?);
         }
         self.publish_tick_need();
+        self.publish_gaps();
         self.committer.count_events(stretch.inputs.len());
         self.publish_tally(&outcome);
         let mut derived: Vec<Event> = outcome.derived_events().cloned().collect();
@@ -295,6 +303,7 @@ impl EvaluationCore {
     async fn begin_checkpoint(&mut self) -> Result<(), EpochError> {
         // Durable first: a checkpoint ahead of the log would hide alerts that were never written.
         self.wait_until_durable().await?;
+        self.save_fill().await;
         let source = CheckpointSource {
             upto: self.evaluated_upto(),
             driver: &self.driver,
@@ -319,6 +328,7 @@ impl EvaluationCore {
         let copies = self.pool.checkpoint_windows(rules, CheckpointScope::Copy);
         let windows = copies.await?;
         let old = Arc::clone(self.driver.rule_set());
+        self.save_fill().await;
         let detached = self.detached.take_all();
         let change = self.reset_to_rules(set, settings, at);
         if change.has_new_trees() {
@@ -377,6 +387,7 @@ impl EvaluationCore {
             .replace_windows(&set, self.pool.window_slots());
         self.tree_feed.send_links(at, set.links());
         self.detached = DetachedUnits::default();
+        self.filling = None;
         self.rules_since = at;
         change
     }

@@ -9,8 +9,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use larum_actor::{Faults, RuntimeClock, catch_panic};
-use larum_event::{Event, Position, RecordBody, RuleId};
+use larum_actor::{ActorEntry, Faults, RuntimeClock, catch_panic};
+use larum_event::{Event, Position, Record, RecordBody, RuleId};
 use larum_log::{LogError, LogReader};
 use larum_pipeline::{CheckpointError, EpochOutcome, EventInput, Pipeline, PipelineSettings};
 use larum_rule::RuleSet;
@@ -46,6 +46,8 @@ pub(super) struct UnitReplay {
     pub(super) clock: RuntimeClock,
     /// Where rules are loaded.
     pub(super) rulebook: Arc<Rulebook>,
+    /// Where evaluation, which waits for it, counts its progress.
+    pub(super) evaluation: Option<ActorEntry>,
 }
 
 /// What running a stretch again gave.
@@ -79,40 +81,104 @@ pub(super) fn replay_guarded(
     reader: &mut LogReader,
     job: &UnitReplay,
 ) -> Result<UnitReplayOutcome, UnitReplayError> {
-    match catch_panic("running the log again", || replay_log(reader, job)) {
+    let replayed = catch_panic("running the log again", || {
+        let mut run = UnitReplayRun::begin(reader, job)?;
+        let alerts = run.run_records(reader, job.upto, usize::MAX)?;
+        let base = run.to_base();
+        Ok(UnitReplayOutcome { base, alerts })
+    });
+    match replayed {
         Ok(result) => result,
         Err(panicked) => Err(UnitReplayError::Panicked(panicked.message)),
     }
 }
 
-fn replay_log(
-    reader: &mut LogReader,
-    job: &UnitReplay,
-) -> Result<UnitReplayOutcome, UnitReplayError> {
-    job.faults.inject_fault(&job.unit, &job.clock);
-    let shards = job.settings.shards;
-    let mut pipeline = match reader.last_rule_set(job.base.upto)? {
-        Some((at, activated)) => {
-            let set = load_logged_rules(&job.rulebook, at, &activated)?;
-            Pipeline::new(set, PipelineSettings::from_activated(&activated, shards))
+/// A stretch that is being run, as far as it has come.
+pub(super) struct UnitReplayRun {
+    pipeline: Pipeline,
+    at: Position,
+    rules: BTreeSet<RuleId>,
+    shards: usize,
+    rulebook: Arc<Rulebook>,
+    evaluation: Option<ActorEntry>,
+}
+
+impl UnitReplayRun {
+    /// At the base of `job`.
+    pub(super) fn begin(reader: &mut LogReader, job: &UnitReplay) -> Result<Self, UnitReplayError> {
+        job.faults.inject_fault(&job.unit, &job.clock);
+        let shards = job.settings.shards;
+        let mut pipeline = match reader.last_rule_set(job.base.upto)? {
+            Some((at, activated)) => {
+                let set = load_logged_rules(&job.rulebook, at, &activated)?;
+                Pipeline::new(set, PipelineSettings::from_activated(&activated, shards))
+            }
+            None => Pipeline::new(Arc::new(RuleSet::empty()), job.settings.clone()),
+        };
+        if !job.base.parts.is_empty() {
+            pipeline.restore(&job.base.parts)?;
         }
-        None => Pipeline::new(Arc::new(RuleSet::empty()), job.settings.clone()),
-    };
-    if !job.base.parts.is_empty() {
-        pipeline.restore(&job.base.parts)?;
+        detach_other_rules(&mut pipeline, &job.rules);
+        Ok(Self {
+            pipeline,
+            at: job.base.upto,
+            rules: job.rules.clone(),
+            shards,
+            rulebook: Arc::clone(&job.rulebook),
+            evaluation: job.evaluation.clone(),
+        })
     }
-    detach_other_rules(&mut pipeline, &job.rules);
-    let mut alerts = Vec::new();
-    let mut at = job.base.upto;
-    while at < job.upto {
-        let records = reader.read_after(at, RECORDS, BYTES)?;
+
+    /// Everything up to here has been run.
+    pub(super) fn at(&self) -> Position {
+        self.at
+    }
+
+    /// The state as of [`UnitReplayRun::at`].
+    pub(super) fn to_base(&self) -> BaseState {
+        BaseState {
+            upto: self.at,
+            parts: self.pipeline.checkpoint(),
+        }
+    }
+
+    /// Runs on, up to `upto` and for at most `most` records; returns the alerts.
+    pub(super) fn run_records(
+        &mut self,
+        reader: &mut LogReader,
+        upto: Position,
+        most: usize,
+    ) -> Result<Vec<(Position, Event)>, UnitReplayError> {
+        let mut alerts = Vec::new();
+        let mut left = most;
+        while self.at < upto && left > 0 {
+            let mut records = reader.read_after(self.at, left.min(RECORDS), BYTES)?;
+            records.retain(|record| record.position <= upto);
+            if records.is_empty() {
+                // The positions between hold nothing.
+                self.at = upto;
+                break;
+            }
+            left = left.saturating_sub(records.len());
+            self.run_batch(reader, records, &mut alerts)?;
+            // A long replay that moves is no stall of evaluation, which waits for it.
+            if let Some(evaluation) = &self.evaluation {
+                evaluation.count_progress();
+            }
+        }
+        Ok(alerts)
+    }
+
+    fn run_batch(
+        &mut self,
+        reader: &mut LogReader,
+        records: Vec<Record>,
+        alerts: &mut Vec<(Position, Event)>,
+    ) -> Result<(), UnitReplayError> {
+        let pipeline = &mut self.pipeline;
         let mut inputs = Vec::with_capacity(records.len());
-        let before = at;
-        for record in records
-            .into_iter()
-            .filter(|record| record.position <= job.upto)
-        {
-            at = record.position;
+        for record in records {
+            self.at = record.position;
             match record.body {
                 RecordBody::Event { event, arrived } => inputs.push(EventInput {
                     position: record.position,
@@ -122,17 +188,17 @@ fn replay_log(
                 }),
                 RecordBody::RuleSetActivated(activated) => {
                     // Events before the activation belong to the rules before it.
-                    alerts.extend(run_inputs(&mut pipeline, &mut inputs));
-                    let set = load_logged_rules(&job.rulebook, record.position, &activated)?;
-                    let settings = PipelineSettings::from_activated(&activated, shards);
+                    alerts.extend(run_inputs(pipeline, &mut inputs));
+                    let set = load_logged_rules(&self.rulebook, record.position, &activated)?;
+                    let settings = PipelineSettings::from_activated(&activated, self.shards);
                     let at = record.position;
                     let activation = ReplayActivation { set, settings, at };
-                    activate_in_replay(&mut pipeline, activation, reader)?;
+                    activate_in_replay(pipeline, activation, reader)?;
                     // Activation attaches all rules; those of other units stay silent.
-                    detach_other_rules(&mut pipeline, &job.rules);
+                    detach_other_rules(pipeline, &self.rules);
                 }
                 RecordBody::Tick { at } => {
-                    alerts.extend(run_inputs(&mut pipeline, &mut inputs));
+                    alerts.extend(run_inputs(pipeline, &mut inputs));
                     alerts.extend(placed_alerts(pipeline.tick(record.position, at)));
                 }
                 // Rules that are detached here have raised alerts too, and events may name them.
@@ -140,19 +206,13 @@ fn replay_log(
                 RecordBody::EpochCommit(_)
                 | RecordBody::UnitDetached(_)
                 | RecordBody::UnitAttached(_)
+                | RecordBody::GapFilled(_)
                 | RecordBody::CursorMoved(_) => {}
             }
         }
-        alerts.extend(run_inputs(&mut pipeline, &mut inputs));
-        if at == before {
-            break;
-        }
+        alerts.extend(run_inputs(pipeline, &mut inputs));
+        Ok(())
     }
-    let base = BaseState {
-        upto: job.upto,
-        parts: pipeline.checkpoint(),
-    };
-    Ok(UnitReplayOutcome { base, alerts })
 }
 
 fn run_inputs(pipeline: &mut Pipeline, inputs: &mut Vec<EventInput>) -> Vec<(Position, Event)> {

@@ -39,6 +39,7 @@ pub(super) fn seed_trees(
             | RecordBody::EpochCommit(_)
             | RecordBody::UnitDetached(_)
             | RecordBody::UnitAttached(_)
+            | RecordBody::GapFilled(_)
             | RecordBody::CursorMoved(_)
             | RecordBody::Tick { .. } => None,
         });

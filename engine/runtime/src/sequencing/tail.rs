@@ -189,6 +189,7 @@ fn collect_stretch<'a>(after: Position, records: impl Iterator<Item = &'a Record
             | RecordBody::EpochCommit(_)
             | RecordBody::UnitDetached(_)
             | RecordBody::UnitAttached(_)
+            | RecordBody::GapFilled(_)
             | RecordBody::CursorMoved(_) => {}
         }
         stretch.upto = record.position;

@@ -198,6 +198,7 @@ impl LiveGraph {
                     RecordBody::EpochCommit(_)
                     | RecordBody::UnitDetached(_)
                     | RecordBody::UnitAttached(_)
+                    | RecordBody::GapFilled(_)
                     | RecordBody::CursorMoved(_)
                     | RecordBody::Tick { .. } => {}
                 }

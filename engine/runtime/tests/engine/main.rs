@@ -28,6 +28,10 @@ mod broken_out;
 
 mod windows;
 
+mod slow;
+
+mod gaps;
+
 mod ticks;
 
 mod matching;

@@ -210,6 +210,22 @@ pub async fn ended(engine: Engine, store: &TempDir) -> Vec<Record> {
     records(store.path())
 }
 
+/// Ends an engine that cannot finish what it is doing, and reads its log. As much time passes as it
+/// gives evaluation and a checkpoint, and then the clock stands still: closing the log takes as
+/// long as it takes.
+pub async fn ended_in_time(engine: Engine, store: &TempDir, time: &ManualTime) -> Vec<Record> {
+    let end = ended(engine, store);
+    tokio::pin!(end);
+    for _ in 0..64 {
+        tokio::select! {
+            biased;
+            found = &mut end => return found,
+            () = tokio::task::yield_now() => time.advance(Span::from_nanos(50_000_000)),
+        }
+    }
+    end.await
+}
+
 /// The alerts of one rule.
 pub fn of_rule(derived: &[String], rule: &str) -> Vec<Alert> {
     let events = derived.iter();

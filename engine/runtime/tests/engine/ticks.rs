@@ -59,7 +59,7 @@ async fn pass_until(engine: &Engine, time: &ManualTime, alerts: usize) {
     while step(engine, time).await < alerts {}
 }
 
-/// Lets a moment pass, when what came before is evaluated: windows wait for nobody for two seconds.
+/// Lets a moment pass, when what came before is evaluated: else the clock runs ahead of evaluation.
 /// Says how many alerts are in the log.
 async fn step(engine: &Engine, time: &ManualTime) -> usize {
     let head = engine.health().head;

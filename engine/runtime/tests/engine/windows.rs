@@ -1,4 +1,4 @@
-//! Windows that panic, keep panicking, hang: what that costs, and whom.
+//! Windows that panic, and keep panicking: what that costs, and whom.
 
 use std::collections::BTreeSet;
 
@@ -314,25 +314,6 @@ async fn two_lost_units_with_a_reader_in_common_owe_its_alerts_once() {
     check_made_up(&found, &text);
     let (detached, attached) = changes(&found);
     assert_eq!((detached.len(), attached.len()), (2, 2));
-}
-
-#[actix_rt::test]
-async fn a_window_that_hangs_does_not_hold_the_epochs_and_comes_back_when_it_goes_on() {
-    let given = given(52, &format!("hang:{UNIT}@3"));
-    let injected = given.config.faults.clone();
-    let engine = started(given.config).await;
-    injected.wait_for_strikes(UNIT, 1).await;
-    given.time.advance(Span::from_seconds(2));
-    let problems = || engine.health().problems;
-    until(|| problems().iter().any(|words| words.contains(UNIT))).await;
-    injected.release_point(UNIT);
-    settled(&engine).await;
-    well(&engine).await;
-    let found = ended(engine, &given.store).await;
-    check_made_up(&found, "after it hung");
-    let (detached, attached) = changes(&found);
-    assert!(detached.iter().any(|change| change.unit == UNIT));
-    assert_eq!(detached.len(), attached.len());
 }
 
 #[actix_rt::test]

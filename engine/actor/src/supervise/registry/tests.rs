@@ -1,11 +1,16 @@
 use std::sync::mpsc;
 
-use larum_event::Timestamp;
+use larum_event::{Span, Timestamp};
 
 use super::super::{ActorState, RestartVerdict};
 use super::*;
 use crate::clock::ManualTime;
 use crate::credit::Credits;
+
+const LIMITS: ProgressLimits = ProgressLimits {
+    slow_after: Span::from_seconds(5),
+    frozen_after: Span::from_seconds(30),
+};
 
 fn registry() -> (ActorRegistry, ManualTime) {
     let (clock, time) = RuntimeClock::manual(Timestamp::parse("2026-11-20T12:00:00Z").unwrap());
@@ -111,8 +116,8 @@ fn the_observer_hears_of_every_change_and_its_panic_hurts_nobody() {
 }
 
 #[test]
-fn an_actor_with_work_and_no_progress_is_frozen_after_the_span_and_not_before() {
-    let (registry, time) = registry();
+fn an_actor_with_work_and_no_progress_is_slow_and_then_frozen_and_not_before() {
+    let (registry, _time) = registry();
     let busy = registry.register_actor("busy").unwrap();
     let queued = registry.register_actor("queued").unwrap();
     let idle = registry.register_actor("idle").unwrap();
@@ -123,24 +128,30 @@ fn an_actor_with_work_and_no_progress_is_frozen_after_the_span_and_not_before() 
     let credits = Credits::new(1);
     let held = credits.try_acquire(1).unwrap();
     queued.show_queue(&credits);
-    let after = Span::from_seconds(30);
-    let names = |frozen: Vec<FrozenActor>| -> Vec<String> {
-        frozen
-            .iter()
-            .map(|frozen| frozen.name.to_string())
+    // The time of those who look has nothing to do with the clock, which stands still.
+    let stalled = |seconds: u32, nanos: i64| -> Vec<(String, bool)> {
+        let passed = Span::from_nanos(Span::from_seconds(seconds).as_nanos() + nanos);
+        let now = MonotonicTime::default().saturating_add(passed);
+        let stalled = registry.check_progress(now, LIMITS).into_iter();
+        stalled
+            .map(|actor| (actor.name.to_string(), actor.is_frozen))
             .collect()
     };
+    let both = |is_frozen| ["busy", "queued"].map(|name| (name.to_owned(), is_frozen));
 
-    time.advance(Span::from_nanos(after.as_nanos() - 1));
-    assert!(registry.check_progress(after).is_empty());
-    time.advance(Span::from_nanos(1));
-    assert_eq!(names(registry.check_progress(after)), ["busy", "queued"]);
+    assert_eq!(stalled(100, 0), []);
+    assert_eq!(stalled(105, -1), []);
+    assert_eq!(stalled(105, 0), both(false));
+    assert_eq!(stalled(130, -1), both(false));
+    assert_eq!(busy.state(), ActorState::Running);
+    assert_eq!(stalled(130, 0), both(true));
     assert_eq!(busy.state(), ActorState::Frozen);
     assert_eq!(idle.state(), ActorState::Running);
 
-    busy.end_work();
+    // A step of its work is enough to go on.
+    busy.count_progress();
     drop(held);
-    assert!(registry.check_progress(after).is_empty());
+    assert_eq!(stalled(131, 0), []);
     assert_eq!(busy.state(), ActorState::Running);
     assert_eq!(queued.state(), ActorState::Running);
 }

@@ -53,7 +53,7 @@ impl RunningPool {
         let supervision = Supervision {
             clock,
             faults: Faults::default(),
-            guardian: actix::Actor::start(Guardian::new(registry.clone())),
+            guardian: actix::Actor::start(Guardian::new()),
             registry,
         };
         let gauges = Arc::new(EngineGauges::new(Position::START));

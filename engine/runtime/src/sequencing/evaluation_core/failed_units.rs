@@ -1,11 +1,11 @@
 //! Units that fail: given their state back at once, and detached if that does not help.
 //!
 //! Owns the decision between the two. A unit that failed gets its state back and is asked again,
-//! once, while the epoch waits. If it fails again, or gave no answer at all, it is detached
-//! together with the rules that read its alerts, and the log says so. Closing the gap that begins
-//! there is `gaps`' job.
-//! Invariant: a failing unit holds the epoch for one answer's time at most (design section 4), and
-//! never takes part with a state that lacks matches.
+//! once, while the epoch waits, however long that takes. If it fails again it is detached together
+//! with the rules that read its alerts, and the log says so. Closing the gap that begins there is
+//! `gaps`' job.
+//! Invariant: a unit is detached only after a failure, never because of the time it takes (design
+//! section 4), and never takes part with a state that lacks matches.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,6 +24,7 @@ use crate::sequencing::detached_units::{DetachedUnit, RetryState};
 use crate::sequencing::epoch_error::EpochError;
 use crate::sequencing::replay::{UnitReplay, UnitReplayOutcome, replay_guarded};
 use crate::sequencing::rule_relations::{dependent_rules, required_rules, rule_ids, rule_numbers};
+use crate::watchdog::EVALUATION;
 
 /// How long a unit that has no actor any more waits before it is tried again.
 const WITHOUT_ACTOR: larum_event::Span = larum_event::Span::from_seconds(1);
@@ -49,62 +50,36 @@ impl EvaluationCore {
             failure,
         } = failed;
         let name = self.pool.unit_name(unit);
-        match &failure {
-            UnitFailure::Broken { .. } if !self.is_quarantined(&name) => {}
-            UnitFailure::Broken { .. } | UnitFailure::Silent { .. } => {
-                return Err(self.detach_cause(&name, &failure));
-            }
+        if self.is_quarantined(&name) {
+            return Err(self.detach_cause(&name, &failure));
         }
         warn!(unit = %name, reason = %failure, "window failed, its state is being rebuilt");
-        // One deadline for rebuilding and asking again: the epoch waits for both.
-        let by = self.pool.answer_deadline();
         let rules = rule_ids(self.driver.rule_set(), &BTreeSet::from([unit.rule]));
         let base = match self.find_base(&rules).await {
             Ok(base) => base,
             Err(error) => return Err(self.rebuild_failure(&name, error.to_string())),
         };
         let job = self.replay_job(&name, base, rules);
-        let replayed = match self.pool.with_deadline(by, self.run_replay(job)).await {
-            Ok(Ok(replayed)) => replayed,
-            Ok(Err(reason)) => return Err(self.rebuild_failure(&name, reason)),
-            Err(silent) => return Err(self.rebuild_failure(&name, silent.to_string())),
+        let replayed = match self.run_replay(job).await {
+            Ok(replayed) => replayed,
+            Err(reason) => return Err(self.rebuild_failure(&name, reason)),
         };
         self.restore_unit(unit, &replayed.base.parts).await;
-        let answer = self.pool.run_window(unit, &matches, steps, by).await;
+        let answer = self.pool.run_window(unit, &matches, steps).await;
         answer.map_err(|failed| self.detach_cause(&name, &failed))
     }
 
-    /// Why a unit that is not asked again is detached. Its actor counts panics itself; silence is
-    /// counted here.
+    /// Why a unit that is not asked again is detached. Its actor counts panics itself.
     fn detach_cause(&self, name: &str, failed: &UnitFailure) -> DetachCause {
-        let entry = self.parts.supervision.registry.entry(name);
-        let (reason, retry) = match failed {
-            UnitFailure::Broken { .. } if self.is_quarantined(name) => {
-                (failed.to_string(), RetryState::Never)
-            }
+        let retry = match self.parts.supervision.registry.entry(name) {
+            // Without an actor it has no better luck before other rules are loaded.
+            None => RetryState::Never,
+            Some(_) if self.is_quarantined(name) => RetryState::Never,
             // It cannot take its state back before its pause is over.
-            UnitFailure::Broken { .. } => {
-                let due = entry.map_or(self.now(), |entry| entry.pause_end());
-                (failed.to_string(), RetryState::Due(due))
-            }
-            // Windows of a shard share a thread. One that has not begun is not to blame, and comes
-            // back as soon as the thread is free.
-            UnitFailure::Silent { .. } if !self.has_begun(name) => (
-                format!("{failed}: it waited behind another window on its thread"),
-                RetryState::Due(self.now()),
-            ),
-            UnitFailure::Silent { .. } => {
-                let reason = failed.to_string();
-                let retry = self.next_retry(name, &reason);
-                (reason, retry)
-            }
+            Some(entry) => RetryState::Due(entry.pause_end()),
         };
+        let reason = failed.to_string();
         DetachCause { reason, retry }
-    }
-
-    fn has_begun(&self, unit: &str) -> bool {
-        let entry = self.parts.supervision.registry.entry(unit);
-        entry.is_some_and(|entry| entry.is_busy())
     }
 
     fn rebuild_failure(&self, name: &str, reason: String) -> DetachCause {
@@ -162,6 +137,7 @@ impl EvaluationCore {
             faults: self.parts.supervision.faults.clone(),
             clock: self.parts.supervision.clock.clone(),
             rulebook: Arc::clone(&self.parts.rulebook),
+            evaluation: self.parts.supervision.registry.entry(EVALUATION),
         }
     }
 
@@ -247,6 +223,8 @@ impl EvaluationCore {
     /// `at`. What their rules missed is made up for as far as they mean the same as before.
     pub(super) fn keep_detached(&mut self, units: Vec<DetachedUnit>, old: &RuleSet, at: Position) {
         let now = self.now();
+        // Its pipeline runs the rules of before; it begins again with what was saved of it.
+        self.filling = None;
         for unit in units {
             let set = Arc::clone(self.driver.rule_set());
             let is_unchanged = |rule: &RuleId| {

@@ -1,9 +1,13 @@
 //! Detached units, attached again.
 //!
-//! Owns the promise that what a unit missed is made up for. Its gap of the log is run again on
-//! another thread while epochs go on without it. When that has caught up, the alerts of the gap are
-//! appended and the unit takes part again. A unit that fails again is tried later, and after too
-//! many failures never.
+//! Owns the promise that what a unit missed is made up for. One gap at a time is filled, the oldest
+//! first, in slices between epochs: a slice of the log is run again for the unit's rules, and the
+//! alerts of the gap are appended. When that has caught up, the unit takes part again. A unit that
+//! fails again is tried later, and after too many failures never.
+//!
+//! A gap always closes: each slice covers at least [`SLICE_FACTOR`] times what epochs have added to
+//! it since the last one. If that slows evaluation below ingest, the backlog grows and producers
+//! are told to wait, as for any other load.
 //! Invariant: a unit is attached only when its state covers everything that is evaluated, so it
 //! misses nothing between its gap and the next epoch.
 
@@ -12,85 +16,138 @@ use std::sync::Arc;
 
 use larum_event::{Event, Position, RecordBody, RuleId};
 use larum_pipeline::SEQUENCER_PART;
-use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
-use super::EvaluationCore;
+use super::{EvaluationCore, max_records};
 use crate::sequencing::detached_units::{DetachedUnit, RetryState, detached_alert, gap_alerts};
 use crate::sequencing::epoch_error::EpochError;
-use crate::sequencing::replay::{UnitReplay, UnitReplayOutcome, replay_guarded};
+use crate::sequencing::gap_fill::{FilledSlice, GapFill, SliceRequest};
+use crate::sequencing::replay::UnitReplayOutcome;
 use crate::sequencing::rule_relations::rule_numbers;
 
-/// A unit that is no further behind than this catches up while the next epoch waits.
-const CATCH_UP_RECORDS: u64 = 20_000;
+/// A slice covers this many times the records that were evaluated since the last one.
+const SLICE_FACTOR: usize = 2;
 
 impl EvaluationCore {
     /// Whether there is something to do for detached units.
-    pub(crate) fn has_due_unit(&mut self) -> bool {
-        let now = self.now();
-        self.detached.has_due(now)
+    pub(crate) fn has_due_unit(&self) -> bool {
+        self.filling.is_some() || self.detached.has_due(self.now())
     }
 
-    /// Does what is due for detached units. Called between epochs.
+    /// Fills the next slice of the gap that is being filled. Called between epochs.
     pub(crate) async fn advance_detached(&mut self) -> Result<(), EpochError> {
-        let now = self.now();
-        while let Some(mut unit) = self.detached.take_due(now) {
-            match std::mem::replace(&mut unit.retry, RetryState::Never) {
-                RetryState::Done(Ok(replayed)) => self.continue_replay(unit, replayed).await?,
-                RetryState::Done(Err(reason)) => self.postpone_unit(unit, reason).await?,
-                RetryState::Due(_) | RetryState::Running(..) | RetryState::Never => {
-                    let job = self.replay_job(&unit.name, unit.base.clone(), unit.rule_ids());
-                    unit.retry = self.start_replay(job, Vec::new());
-                    self.detached.insert(unit);
+        let Some(fill) = self.filling.take().or_else(|| self.begin_fill()) else {
+            return Ok(());
+        };
+        let request = SliceRequest {
+            reader: self.parts.readers.open_reader(),
+            upto: self.windows_upto,
+            most: self.next_slice_records(),
+        };
+        match fill.run_slice(request).await {
+            Ok(slice) => {
+                let is_closed = slice.upto >= self.windows_upto;
+                self.append_gap_alerts(fill.unit(), slice).await?;
+                if is_closed {
+                    self.finish_fill(fill).await?;
+                } else {
+                    self.filling = Some(fill);
                 }
             }
+            Err(reason) => self.postpone_unit(fill.unit(), reason).await?,
         }
+        self.publish_gaps();
         Ok(())
     }
 
-    /// Runs a gap again on another thread; `found` are alerts of its beginning.
-    fn start_replay(&self, job: UnitReplay, found: Vec<(Position, Event)>) -> RetryState {
-        let (reply, answer) = oneshot::channel();
-        let mut reader = self.parts.readers.open_reader();
-        let wake = Arc::clone(&self.parts.wake);
-        // The task need not be awaited: its answer comes by the channel.
-        drop(tokio::task::spawn_blocking(move || {
-            let replayed = replay_guarded(&mut reader, &job).map_err(|error| error.to_string());
-            // A core that has started over since does not want the answer any more.
-            drop(reply.send(replayed));
-            wake.notify_one();
-        }));
-        RetryState::Running(answer, found)
+    /// Shows how much there is to be made up for.
+    pub(super) fn publish_gaps(&self) {
+        let units = self.detached.iter();
+        let oldest = units.clone().map(DetachedUnit::gap_start).min();
+        let records = oldest.map_or(0, |from| self.windows_upto.0.saturating_sub(from.0));
+        self.parts.gauges.set_gaps(units.count(), records);
     }
 
-    /// A gap was run again, as far as the log reached then.
-    async fn continue_replay(
+    fn begin_fill(&mut self) -> Option<GapFill> {
+        let now = self.now();
+        let unit = self.detached.next_to_fill(now)?;
+        unit.retry = RetryState::Filling;
+        let (name, base, rules) = (Arc::clone(&unit.name), unit.base.clone(), unit.rule_ids());
+        info!(unit = %name, from = %base.upto, "filling the gap of a detached unit");
+        self.slices_upto = self.windows_upto;
+        Some(GapFill::begin(self.replay_job(&name, base, rules)))
+    }
+
+    /// How many records the next slice covers, so that the gap gets smaller whatever is ingested.
+    fn next_slice_records(&mut self) -> usize {
+        let before = std::mem::replace(&mut self.slices_upto, self.windows_upto);
+        let positions = self.windows_upto.0.saturating_sub(before.0);
+        let added = usize::try_from(positions).unwrap_or(usize::MAX);
+        // While epochs are small it is still as much as an epoch may be.
+        let least = max_records(&self.parts.config);
+        added.saturating_mul(SLICE_FACTOR).max(least)
+    }
+
+    /// Writes the alerts of a slice into the log. Those of a rule that other units keep silent too
+    /// are among them, and are not owed by those any more.
+    async fn append_gap_alerts(
         &mut self,
-        mut unit: DetachedUnit,
-        replayed: UnitReplayOutcome,
+        name: &Arc<str>,
+        slice: FilledSlice,
     ) -> Result<(), EpochError> {
-        let behind = self.evaluated_upto().0.saturating_sub(replayed.base.upto.0);
-        if behind == 0 {
-            return self.reattach_unit(unit, replayed).await;
+        let Some(unit) = self.detached.get(name) else {
+            return Ok(());
+        };
+        let rules = unit.rules.clone();
+        let derived = gap_alerts(&rules, slice.alerts);
+        self.detached
+            .advance_gaps(slice.upto, |_, rule, _| rules.contains_key(rule));
+        if let Some(unit) = self.detached.get(name) {
+            self.report_detached(unit);
         }
-        let UnitReplayOutcome { base, mut alerts } = replayed;
-        let job = self.replay_job(&unit.name, base, unit.rule_ids());
-        // Far behind, it catches up beside the epochs; only the last bit may hold the next one.
-        if behind > CATCH_UP_RECORDS {
-            unit.retry = self.start_replay(job, alerts);
-            self.detached.insert(unit);
+        if derived.is_empty() {
             return Ok(());
         }
-        let by = self.pool.answer_deadline();
-        match self.pool.with_deadline(by, self.run_replay(job)).await {
-            Ok(Ok(rest)) => {
-                alerts.extend(rest.alerts);
-                let base = rest.base;
-                self.reattach_unit(unit, UnitReplayOutcome { base, alerts })
-                    .await
-            }
-            Ok(Err(reason)) => self.postpone_unit(unit, reason).await,
-            Err(silent) => self.postpone_unit(unit, silent.to_string()).await,
+        self.remember_alerts(&derived);
+        let reason = "the alerts of its gap are in the log up to there".to_owned();
+        let rules = rules.into_keys().collect();
+        let change = self.unit_change(name, &rules, slice.upto, reason);
+        self.commit_unit_changes(derived, vec![RecordBody::GapFilled(change)])
+            .await
+    }
+
+    /// Events may name these alerts as their causes.
+    pub(super) fn remember_alerts(&mut self, alerts: &[Event]) {
+        let sequencer = self.driver.sequencer_mut();
+        for alert in alerts {
+            sequencer.remember_alert(alert);
+        }
+    }
+
+    /// A gap was filled up to here: the unit takes part again.
+    async fn finish_fill(&mut self, fill: GapFill) -> Result<(), EpochError> {
+        let Some(base) = fill.save_state().await else {
+            let reason = "its thread died".to_owned();
+            return self.postpone_unit(fill.unit(), reason).await;
+        };
+        let Some(unit) = self.detached.remove(fill.unit()) else {
+            return Ok(());
+        };
+        // Its alerts are in the log.
+        let alerts = Vec::new();
+        self.reattach_unit(unit, UnitReplayOutcome { base, alerts })
+            .await
+    }
+
+    /// Keeps the state of the gap that is being filled, so that a restart goes on from there.
+    pub(super) async fn save_fill(&mut self) {
+        let Some(fill) = &self.filling else {
+            return;
+        };
+        if let Some(base) = fill.save_state().await
+            && let Some(unit) = self.detached.get_mut(fill.unit())
+        {
+            unit.base = base;
         }
     }
 
@@ -101,10 +158,9 @@ impl EvaluationCore {
         replayed: UnitReplayOutcome,
     ) -> Result<(), EpochError> {
         let name = &unit.name;
-        let from = unit.gap_start();
         let back = self.detached.rules_only_in(&unit);
         let derived = self.reattach_rules(&back, replayed).await;
-        let reason = format!("its gap after position {from} is made up for");
+        let reason = "its gap is made up for".to_owned();
         let rules = back.into_keys().collect();
         let change = self.unit_change(name, &rules, self.evaluated_upto(), reason);
         info!(unit = %name, alerts = derived.len(), "unit is attached, its gap is closed");
@@ -138,22 +194,19 @@ impl EvaluationCore {
             warn!(%error, "breakers and early alerts of attached rules stay as they were");
         }
         let derived = gap_alerts(rules, replayed.alerts);
-        for event in &derived {
-            sequencer.remember_alert(event);
-        }
+        self.remember_alerts(&derived);
         derived
     }
 
     /// A detached unit has failed again: it is tried later, or never.
-    async fn postpone_unit(
-        &mut self,
-        mut unit: DetachedUnit,
-        reason: String,
-    ) -> Result<(), EpochError> {
-        unit.retry = self.next_retry(&unit.name, &reason);
-        let is_over = matches!(unit.retry, RetryState::Never);
-        let (name, rules, from) = (Arc::clone(&unit.name), unit.rule_ids(), unit.gap_start());
-        self.detached.insert(unit);
+    async fn postpone_unit(&mut self, name: &Arc<str>, reason: String) -> Result<(), EpochError> {
+        let retry = self.next_retry(name, &reason);
+        let is_over = matches!(retry, RetryState::Never);
+        let Some(unit) = self.detached.get_mut(name) else {
+            return Ok(());
+        };
+        unit.retry = retry;
+        let (rules, from) = (unit.rule_ids(), unit.gap_start());
         self.wake_when_due();
         if !is_over {
             warn!(unit = %name, %reason, "unit failed again, it will be tried later");
@@ -161,7 +214,7 @@ impl EvaluationCore {
         }
         error!(unit = %name, %reason, "unit is quarantined; load other rules or restart the engine");
         let reason = format!("quarantined, it kept failing: {reason}");
-        let change = RecordBody::UnitDetached(self.unit_change(&name, &rules, from, reason));
+        let change = RecordBody::UnitDetached(self.unit_change(name, &rules, from, reason));
         let derived = detached_alert(&change).into_iter().collect();
         self.commit_unit_changes(derived, vec![change]).await
     }

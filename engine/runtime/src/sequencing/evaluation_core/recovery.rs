@@ -37,6 +37,14 @@ struct CommittedEpoch {
     commit: EpochCommit,
     detached: Vec<UnitChange>,
     attached: Vec<UnitChange>,
+    filled: Option<FilledGap>,
+}
+
+/// A part of a gap whose alerts the log has got, between two epochs.
+#[derive(Debug)]
+struct FilledGap {
+    change: UnitChange,
+    alerts: Vec<Event>,
 }
 
 /// A recovery on its way.
@@ -84,6 +92,7 @@ impl EvaluationCore {
         let evaluated = self.evaluated_upto();
         self.parts.gauges.record_epoch(evaluated);
         self.publish_tick_need();
+        self.publish_gaps();
         info!(%checkpoint, epochs, %evaluated, backlog, "recovered");
         Ok(())
     }
@@ -173,6 +182,10 @@ impl CoreRecovery<'_> {
         records: &mut RecordCursor<'_>,
         epoch: CommittedEpoch,
     ) -> Result<(), EpochError> {
+        if let Some(filled) = epoch.filled {
+            self.apply_filled_gap(&filled);
+            return Ok(());
+        }
         // A unit that the checkpoint does not list as detached was attached before it was taken.
         let detached = &self.core.detached;
         let is_detached = |change: &UnitChange| detached.contains(&change.unit);
@@ -244,6 +257,7 @@ impl CoreRecovery<'_> {
             | RecordBody::EpochCommit(_)
             | RecordBody::UnitDetached(_)
             | RecordBody::UnitAttached(_)
+            | RecordBody::GapFilled(_)
             | RecordBody::CursorMoved(_) => {}
         }
         Ok(())
@@ -291,6 +305,15 @@ impl CoreRecovery<'_> {
             base,
             retry: RetryState::Due(now),
         });
+    }
+
+    /// Takes note of what a gap does not owe any more.
+    fn apply_filled_gap(&mut self, filled: &FilledGap) {
+        let FilledGap { change, alerts } = filled;
+        let is_filled = |rule: &RuleId| change.rules.iter().any(|known| known == rule.as_str());
+        let detached = &mut self.core.detached;
+        detached.advance_gaps(change.from, |_, rule, _| is_filled(rule));
+        self.core.remember_alerts(alerts);
     }
 
     /// Attaches a unit that the log says was attached; its alerts are in the log.
@@ -416,6 +439,7 @@ fn read_committed_epochs(
 ) -> Result<Vec<CommittedEpoch>, LogError> {
     let mut done = Vec::new();
     let (mut detached, mut attached) = (Vec::new(), Vec::new());
+    let (mut filled, mut derived) = (None, Vec::new());
     let mut at = after;
     loop {
         let records = reader.read_after(at, RECORDS, BYTES)?;
@@ -427,20 +451,24 @@ fn read_committed_epochs(
             match record.body {
                 RecordBody::UnitDetached(change) => detached.push(change),
                 RecordBody::UnitAttached(change) => attached.push(change),
+                RecordBody::GapFilled(change) => filled = Some(change),
+                RecordBody::Derived { event } => derived.push(event),
                 RecordBody::EpochCommit(commit) => {
                     let (detached, attached) =
                         (std::mem::take(&mut detached), std::mem::take(&mut attached));
+                    let alerts = std::mem::take(&mut derived);
+                    let filled = filled.take().map(|change| FilledGap { change, alerts });
                     // A commit behind the checkpoint may cover what lies before it.
                     if commit.upto > after || commit.from >= after {
                         done.push(CommittedEpoch {
                             commit,
                             detached,
                             attached,
+                            filled,
                         });
                     }
                 }
                 RecordBody::Event { .. }
-                | RecordBody::Derived { .. }
                 | RecordBody::RuleSetActivated(_)
                 | RecordBody::CursorMoved(_)
                 | RecordBody::Tick { .. } => {}
