@@ -130,6 +130,12 @@ impl Server {
         self.child.wait().expect("a killed child ends");
     }
 
+    /// Waits until it ends by itself, and returns its exit code.
+    pub fn wait_for_exit(&mut self) -> Option<i32> {
+        let status = self.child.wait().expect("a child can be waited for");
+        status.code()
+    }
+
     /// SIGTERM, and waits for a clean end.
     ///
     /// # Panics

@@ -52,7 +52,7 @@ const LOOK_EVERY: Span = Span::from_nanos(100_000_000);
 /// So many looks in a row that found it failing end the wait for it.
 const FAILING_LOOKS_MOST: u32 = 50;
 /// Longest that a shutdown evaluates what is in the log. The next start evaluates the rest.
-const EVALUATE_MOST: Span = Span::from_seconds(2);
+const EVALUATE_MOST: Span = Span::from_nanos(1_500_000_000);
 /// Longest that it then waits for the running epoch and a last checkpoint.
 const CHECKPOINT_MOST: Span = Span::from_seconds(1);
 /// Longest that it waits for the log and the channels to close.

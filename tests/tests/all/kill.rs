@@ -24,7 +24,7 @@ use larum_tests::Server;
 /// Deaths, unless `LARUM_KILLS` asks for another number.
 const KILLS: u64 = 51;
 
-const RULES: &str = r#"
+pub(crate) const RULES: &str = r#"
 rule("auth.failures")
     .severity("high")
     .on("security.auth.login")
@@ -71,14 +71,14 @@ fn event(number: u64) -> String {
     )
 }
 
-fn batch(from: u64, size: u64) -> String {
+pub(crate) fn batch(from: u64, size: u64) -> String {
     (from..from + size)
         .map(|number| event(number) + "\n")
         .collect()
 }
 
 /// Every record of the log of a process that is not running.
-fn records(store: &Path) -> Vec<Record> {
+pub(crate) fn records(store: &Path) -> Vec<Record> {
     let log = Log::open(store, LogOptions::default()).unwrap();
     let mut reader = log.reader();
     let mut all: Vec<Record> = Vec::new();
@@ -93,7 +93,7 @@ fn records(store: &Path) -> Vec<Record> {
 }
 
 /// The alerts of an undisturbed run over the same log.
-fn undisturbed(records: &[Record]) -> Vec<String> {
+pub(crate) fn undisturbed(records: &[Record]) -> Vec<String> {
     let mut pipeline = Pipeline::new(Arc::new(RuleSet::empty()), PipelineSettings::default());
     let mut alerts = Vec::new();
     // The last tick may have come too late for the engine that ended.
@@ -136,7 +136,7 @@ fn undisturbed(records: &[Record]) -> Vec<String> {
     alerts
 }
 
-fn derived(records: &[Record]) -> Vec<String> {
+pub(crate) fn derived(records: &[Record]) -> Vec<String> {
     let json = |record: &Record| match &record.body {
         RecordBody::Derived { event } => Some(event.json().to_owned()),
         _ => None,

@@ -22,3 +22,5 @@ mod known_trees;
 mod responder;
 
 mod kill;
+
+mod stall;

@@ -2,8 +2,8 @@
 //!
 //! Owns the thread on which that happens and the pipeline on it, which never leaves it. Which gap
 //! is filled, how large a slice is and what becomes of its alerts is the core's job.
-//! Invariant: there is one of these at most, so the memory of filling gaps is that of one unit,
-//! however many are detached.
+//! Invariant: there is one of these at most, so one pipeline is in memory besides the engine's own,
+//! however many units are detached. What those that wait begin with is kept by `detached_units`.
 
 use std::sync::Arc;
 
