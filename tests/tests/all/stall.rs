@@ -3,11 +3,6 @@
 //! Shows that it ends by itself, that it says which unit hangs, and that the next start raises what
 //! was left.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "clippy takes only #[test] functions for tests, not what they call"
-)]
-
 use larum_tests::Server;
 
 use crate::kill::{RULES, batch, derived, records, undisturbed};
