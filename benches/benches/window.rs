@@ -4,8 +4,8 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use larum_event::{
-    EvaluationPlace, EventId, FiringPolicy, GroupKey, Match, Position, ScalarValue, Span, TenantId,
-    Timestamp, WindowSpec, limits,
+    EvaluationPlace, EventId, EventOrder, FiringPolicy, GroupKey, Match, Position, ScalarValue,
+    Span, TenantId, Timestamp, WindowSpec, limits,
 };
 use larum_window::{ClockMove, RuleWindow, WindowLimits};
 
@@ -16,6 +16,7 @@ fn window() -> RuleWindow {
     let window_limits = WindowLimits {
         keys: limits::KEYS_PER_RULE,
         events_per_key: limits::EVENTS_PER_KEY,
+        lateness: Span::from_seconds(60),
         ..WindowLimits::default()
     };
     RuleWindow::new(0, spec, window_limits)
@@ -27,16 +28,19 @@ fn matches(keys: u64, tenant: &TenantId) -> Vec<Match> {
         .map(|number| Match {
             rule: 0,
             tenant: tenant.clone(),
-            clock: 0,
             key: GroupKey::new(vec![ScalarValue::Str(
                 format!("198.51.100.{}", number.wrapping_mul(0x9e37_79b9) % keys).into(),
             )]),
-            time: Timestamp::from_nanos(number as i64 * 10_000_000),
-            sequence: None,
+            order: EventOrder::of_event(
+                Timestamp::from_nanos(number as i64 * 10_000_000),
+                0,
+                None,
+                Position(number + 1),
+            ),
             place: EvaluationPlace::for_raw_event(Position(number + 1)),
+            source: 1,
+            front: Timestamp::MIN,
             event_id: EventId::new(format!("{number:032x}")).expect("a number is a valid id"),
-            watermark: larum_event::Watermark::MIN,
-            joins: false,
             steps: 1,
             values: larum_event::MatchValues::empty(),
             event: None,
@@ -44,19 +48,16 @@ fn matches(keys: u64, tenant: &TenantId) -> Vec<Match> {
         .collect()
 }
 
-/// Adds the matches, the clock following a minute behind them.
+/// Adds the matches, the front moving with each of them.
 fn run(window: &mut RuleWindow, tenant: &TenantId, matches: Vec<Match>) {
     let mut detections = Vec::new();
     for matched in matches {
-        let (time, place) = (matched.time, matched.place);
+        let (time, place) = (matched.order.time, matched.place);
         let _added = window.add_match(matched, &mut detections);
         let moved = ClockMove {
             tenant,
-            clock: 0,
-            watermark: larum_event::Watermark::of_event(
-                time.saturating_sub(Span::from_seconds(60)),
-                None,
-            ),
+            front: time,
+            source: None,
             place,
         };
         window.advance_clock(&moved, &mut detections);

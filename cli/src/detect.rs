@@ -162,7 +162,7 @@ impl DetectCommand {
                 set,
                 PipelineSettings {
                     lateness: self.lateness,
-                    ..PipelineSettings::default()
+                    ..PipelineSettings::for_files()
                 },
             ),
             batch: Vec::with_capacity(BATCH_EVENTS),
@@ -279,10 +279,11 @@ impl DetectRun {
 
     fn finish(&mut self, close: bool) {
         self.evaluate_batch();
-        if close {
-            let outcome = self.pipeline.close_input();
-            self.keep_outcome(outcome);
-        }
+        let outcome = match close {
+            true => self.pipeline.close_input(),
+            false => self.pipeline.finish_input(),
+        };
+        self.keep_outcome(outcome);
     }
 
     fn keep_outcome(&mut self, outcome: EpochOutcome) {

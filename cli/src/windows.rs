@@ -72,10 +72,9 @@ struct OpenGroupRow {
     rule: String,
     condition: String,
     tenant: String,
-    clock: u32,
     key: Map<String, Value>,
     events: u64,
-    pending: u64,
+    out_of_order: bool,
     value: Option<serde_json::Number>,
     threshold: Option<u64>,
     oldest: Option<Timestamp>,
@@ -158,9 +157,6 @@ fn group_cells(row: &OpenGroupRow) -> Vec<TableCell> {
     if row.tenant != "default" {
         key = format!("{key} (tenant {})", row.tenant);
     }
-    if row.clock != 0 {
-        key = format!("{key} (own clock)");
-    }
     let oldest = row.oldest.map(|time| time.to_string());
     let waits: Vec<String> = row
         .partials
@@ -184,9 +180,9 @@ fn group_cells(row: &OpenGroupRow) -> Vec<TableCell> {
 
 /// `4 of 5`, `33, sum > 100 in 5m`, `6 events`.
 fn holding_text(row: &OpenGroupRow) -> String {
-    let pending = match row.pending {
-        0 => String::new(),
-        pending => format!(" ({pending} not settled)"),
+    let pending = match row.out_of_order {
+        false => "",
+        true => " (and some out of order)",
     };
     let value = row.value.as_ref().map(ToString::to_string);
     let holds = match (value, row.threshold) {
@@ -237,8 +233,8 @@ mod tests {
 
     fn row(of: Value) -> OpenGroupRow {
         let mut row = json!({
-            "rule": "r", "condition": "sum > 100 in 5m", "tenant": "default", "clock": 0,
-            "key": {"user": "eve"}, "events": 4, "pending": 0, "value": null, "threshold": null,
+            "rule": "r", "condition": "sum > 100 in 5m", "tenant": "default",
+            "key": {"user": "eve"}, "events": 4, "outOfOrder": false, "value": null, "threshold": null,
             "oldest": "2026-11-20T12:00:00Z", "until": "2026-11-20T12:05:00Z",
             "watermark": "2026-11-20T12:01:00.5Z", "open": false, "partials": [],
         });
@@ -255,8 +251,8 @@ mod tests {
             (json!({"threshold": 5, "value": 3}), "3 of 5"),
             (json!({"value": 33.5}), "33.5, sum > 100 in 5m"),
             (
-                json!({"pending": 2}),
-                "4 events, sum > 100 in 5m (2 not settled)",
+                json!({"outOfOrder": true}),
+                "4 events, sum > 100 in 5m (and some out of order)",
             ),
         ] {
             assert_eq!(holding_text(&row(of)), told);

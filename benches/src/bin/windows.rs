@@ -1,8 +1,9 @@
-//! What windows cost: by the number of keys, by their length, by distinct values, with sources in
-//! turns, and with ever new keys.
+//! What windows cost: by the number of keys, by their length, by distinct values, with matches that
+//! come out of order, and with ever new keys.
 //!
-//! One thread, `larum-window` alone. Costs are of processor time, with what making the matches
-//! costs taken off; memory is what the process holds.
+//! Owns the loads and what is printed; one thread, `larum-window` alone. Costs are of processor
+//! time, with what making the matches costs taken off; memory is what the process holds.
+//! Invariant: loads are the same in every run, so two builds can be compared.
 
 #![expect(
     clippy::cast_precision_loss,
@@ -15,9 +16,9 @@ use std::hint::black_box;
 use clap::Parser;
 use larum_benches::{processor_nanos, resident};
 use larum_event::{
-    Aggregate, Amount, Bounds, EvaluationPlace, EventId, FiringPolicy, GroupKey, Match,
-    MatchValues, Position, ScalarValue, Span, TenantId, Timestamp, Watermark, WindowExtent,
-    WindowMeasure, WindowSpec,
+    Aggregate, Amount, Bounds, EvaluationPlace, EventId, EventOrder, FiringPolicy, GroupKey, Match,
+    MatchValues, Position, ScalarValue, Span, TenantId, Timestamp, WindowExtent, WindowMeasure,
+    WindowSpec,
 };
 use larum_window::{ClockMove, RuleWindow, WindowLimits};
 
@@ -45,10 +46,21 @@ struct Load {
     values: Option<u64>,
     /// From one match to the next.
     pace: Span,
-    /// How far the clock is behind a match: not at all, or so far that each match waits for the
-    /// next.
-    behind: Span,
+    disorder: Disorder,
 }
+
+/// How matches come out of order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Disorder {
+    None,
+    /// Of two sources in turns, the second is a nanosecond behind the first.
+    Turns,
+    /// Each match is delayed by up to this.
+    UpTo(Span),
+}
+
+/// Matches from one amendment to the next: at a thousand a second, as the engine amends.
+const AMEND_EVERY: u64 = 200;
 
 const MINUTE: Span = Span::from_seconds(60);
 const DAY: Span = Span::from_seconds(86_400);
@@ -70,6 +82,9 @@ fn main() {
     }
     if wanted("turns") {
         turns(arguments.matches);
+    }
+    if wanted("amended") {
+        amended(arguments.matches);
     }
     if wanted("new") {
         ever_new(arguments.new_keys);
@@ -93,7 +108,7 @@ fn memory() {
         keys: None,
         values: None,
         pace: Span::from_nanos(1_000_000),
-        behind: Span::ZERO,
+        disorder: Disorder::None,
     };
     run.feed(load);
     let held = resident().saturating_sub(before);
@@ -117,7 +132,7 @@ fn keys(matches: u64) {
             keys: Some(keys),
             values: None,
             pace,
-            behind: Span::ZERO,
+            disorder: Disorder::None,
         };
         tell(&format!("keys: {keys}"), counting(within), load, &mut first);
     }
@@ -132,7 +147,7 @@ fn lengths(matches: u64) {
             keys: Some(100_000),
             values: None,
             pace: Span::from_nanos(10_000_000),
-            behind: Span::ZERO,
+            disorder: Disorder::None,
         };
         tell(
             &format!("length: {within}"),
@@ -160,7 +175,7 @@ fn distinct(matches: u64) {
             keys: Some(100),
             values: Some(values),
             pace: Span::from_nanos(within.as_nanos() / 360_000),
-            behind: Span::ZERO,
+            disorder: Disorder::None,
         };
         tell(
             &format!("distinct: {values} values"),
@@ -171,8 +186,8 @@ fn distinct(matches: u64) {
     }
 }
 
-/// One key of two sources in turns, of which one is always a little behind: each match waits for
-/// the next.
+/// One key of two sources in turns, of which one is always a little behind: every other match waits
+/// for the next amendment.
 fn turns(matches: u64) {
     let mut first = None;
     for held in [100_u32, 1_000, 10_000] {
@@ -183,9 +198,37 @@ fn turns(matches: u64) {
             keys: Some(1),
             values: None,
             pace: Span::from_seconds(1),
-            behind: Span::from_nanos(1),
+            disorder: Disorder::Turns,
         };
         tell(&format!("turns: {held} held"), spec, load, &mut first);
+    }
+}
+
+/// One key with a thousand matches a second, in order, and up to five milliseconds out of order: as
+/// one that never fires, and as one that does so again and again, each time from a new beginning.
+fn amended(matches: u64) {
+    let within = Span::from_seconds(10);
+    for (policy, count) in [(FiringPolicy::Edge, 20_000), (FiringPolicy::Reset, 100)] {
+        let mut first = None;
+        for (name, disorder) in [
+            ("in order", Disorder::None),
+            ("amended", Disorder::UpTo(Span::from_nanos(5_000_000))),
+        ] {
+            let load = Load {
+                matches: matches / 8,
+                keys: Some(1),
+                values: None,
+                pace: Span::from_nanos(1_000_000),
+                disorder,
+            };
+            let spec = WindowSpec::sliding_count(within, count, policy);
+            tell(
+                &format!("amended: {policy:?}, {name}"),
+                spec,
+                load,
+                &mut first,
+            );
+        }
     }
 }
 
@@ -199,7 +242,7 @@ fn ever_new(matches: u64) {
             keys: None,
             values: None,
             pace: Span::from_nanos(1_000_000),
-            behind: Span::ZERO,
+            disorder: Disorder::None,
         };
         run.feed(load);
         let stats = run.window.stats();
@@ -246,6 +289,7 @@ struct Run {
     window: RuleWindow,
     tenant: TenantId,
     number: u64,
+    front: Timestamp,
     found: u64,
     detections: Vec<larum_event::Detection>,
 }
@@ -256,6 +300,7 @@ impl Run {
             window: RuleWindow::new(0, spec, WindowLimits::default()),
             tenant: TenantId::default_tenant(),
             number: 0,
+            front: Timestamp::MIN,
             found: 0,
             detections: Vec::new(),
         }
@@ -263,17 +308,24 @@ impl Run {
 
     fn feed(&mut self, load: Load) {
         for _ in 0..load.matches {
-            let matched = matched(load, self.number);
+            let mut matched = matched(load, self.number);
+            let place = matched.place;
+            matched.front = self.front;
+            self.front = self.front.max(matched.order.time);
             let moved = ClockMove {
                 tenant: &self.tenant,
-                clock: 0,
-                watermark: matched.watermark,
-                place: matched.place,
+                front: self.front,
+                source: None,
+                place,
             };
-            // Time has come so far before the match is added, as in the engine.
-            self.window.advance_clock(&moved, &mut self.detections);
+            // The match before the time it brings, as in the engine.
             let _counted = self.window.add_match(matched, &mut self.detections);
+            self.window.advance_clock(&moved, &mut self.detections);
             self.number += 1;
+            // In loads that are in order too: that there is nothing to amend must cost nothing.
+            if self.number.is_multiple_of(AMEND_EVERY) {
+                self.window.amend(usize::MAX, place, &mut self.detections);
+            }
             self.found += self.detections.len() as u64;
             self.detections.clear();
         }
@@ -282,31 +334,49 @@ impl Run {
 
 fn matched(load: Load, number: u64) -> Match {
     let key = load.keys.map_or(number, |keys| scattered(number) % keys);
-    let pace = load.pace.as_nanos();
-    let time = i64::try_from(number)
-        .unwrap_or(i64::MAX)
-        .saturating_mul(pace);
-    let time = Timestamp::from_nanos(time);
     let values = load.values.map_or(MatchValues::empty(), |values| {
         let value = scattered(number ^ 0x5555_5555) % values;
         MatchValues::new(vec![Some(ScalarValue::Str(
             format!("value{value:05}").into(),
         ))])
     });
+    let position = Position(number + 1);
+    let is_second = load.disorder == Disorder::Turns && !number.is_multiple_of(2);
     Match {
         rule: 0,
         tenant: TenantId::default_tenant(),
-        clock: 0,
         key: GroupKey::new(vec![ScalarValue::Str(format!("user{key:08}").into())]),
-        time,
-        sequence: Some(number),
-        place: EvaluationPlace::for_raw_event(Position(number + 1)),
+        order: EventOrder::of_event(
+            time_of_match(load, number),
+            u64::from(is_second),
+            Some(number),
+            position,
+        ),
+        place: EvaluationPlace::for_raw_event(position),
+        source: 1 + u32::from(is_second),
+        front: Timestamp::MIN,
         event_id: EventId::new(format!("{number:032x}")).expect("a number is an id"),
-        watermark: Watermark::of_event(time, Some(number)).shift_back(load.behind),
-        joins: false,
         steps: 1,
         values,
         event: None,
+    }
+}
+
+fn time_of_match(load: Load, number: u64) -> Timestamp {
+    let at = |number: u64| {
+        let number = i64::try_from(number).unwrap_or(i64::MAX);
+        Timestamp::from_nanos(number.saturating_mul(load.pace.as_nanos()))
+    };
+    match load.disorder {
+        Disorder::Turns if !number.is_multiple_of(2) => {
+            at(number - 1).saturating_sub(Span::from_nanos(1))
+        }
+        Disorder::None | Disorder::Turns => at(number),
+        Disorder::UpTo(most) => {
+            let most = most.as_nanos().unsigned_abs() + 1;
+            let late = i64::try_from(scattered(number) % most).unwrap_or_default();
+            at(number).saturating_sub(Span::from_nanos(late))
+        }
     }
 }
 

@@ -27,7 +27,7 @@ impl RawRun {
         let layout = larum_sigma::default_layout();
         let settings = PipelineSettings {
             lateness,
-            ..PipelineSettings::default()
+            ..PipelineSettings::for_files()
         };
         let pipeline = RecordPipeline::new(set, &layout, &settings);
         report_skipped_rules(pipeline.skipped_rule_count(), rules)?;
@@ -58,7 +58,7 @@ impl RawRun {
         self.alerts.drain(..).for_each(|one| found.add_alert(one));
         if self.pipeline.late_count() > 0 {
             let late = count_noun(self.pipeline.late_count(), "record");
-            print_notice(&format!("{late} too late to count; see --lateness"));
+            print_notice(&format!("{late} too late to count"));
         }
         Ok(tally)
     }

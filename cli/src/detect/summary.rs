@@ -172,7 +172,7 @@ impl DetectSummary {
         let sources = late_sources
             .map(|(source, count)| (escape_controls(source.as_str()).into_owned(), *count));
         let text = format!(
-            "{} ({}); see --lateness",
+            "{} ({})",
             group_digits(self.late),
             list_counts(sources, SOURCES_SHOWN)
         );

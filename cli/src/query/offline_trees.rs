@@ -46,7 +46,8 @@ impl OfflineTrees {
             | RecordBody::UnitAttached(_)
             | RecordBody::GapFilled(_)
             | RecordBody::CursorMoved(_)
-            | RecordBody::Tick { .. } => {}
+            | RecordBody::Tick { .. }
+            | RecordBody::Amend { .. } => {}
         }
     }
 

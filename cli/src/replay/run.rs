@@ -159,12 +159,19 @@ impl ReplayRun {
                 let outcome = self.pipeline.tick(record.position, at);
                 self.keep_replayed(outcome);
             }
+            RecordBody::Amend { most_rows } if is_evaluated => {
+                self.evaluate_waiting();
+                let most_rows = usize::try_from(most_rows).unwrap_or(usize::MAX);
+                let outcome = self.pipeline.amend(record.position, most_rows);
+                self.keep_replayed(outcome);
+            }
             RecordBody::RuleSetActivated(activated) if is_evaluated => {
                 self.activate_rules(&activated, record.position)?;
             }
             RecordBody::Derived { event } => self.keep_recorded(&event),
             RecordBody::Event { .. }
             | RecordBody::Tick { .. }
+            | RecordBody::Amend { .. }
             | RecordBody::RuleSetActivated(_)
             | RecordBody::EpochCommit(_)
             | RecordBody::UnitDetached(_)

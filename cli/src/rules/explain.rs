@@ -198,15 +198,15 @@ fn firing_text(rule: &Rule) -> String {
     }
 }
 
-/// When a rule is known to fire, and how long it waits for late events.
+/// When a rule is known to fire, and when its alerts are final.
 fn decision_text(rule: &Rule) -> String {
     let known = match rule.window.decision_time() {
-        DecisionTime::AtOnce => "with the match; final once time has passed it",
+        DecisionTime::AtOnce => "with the match",
         DecisionTime::AtWatermark => "once time has passed the match",
         DecisionTime::AtClose => "once the window is over",
     };
     match rule.window.lateness() {
-        Some(lateness) => format!("{known}; {lateness} later, for late events"),
+        Some(lateness) => format!("{known}; final {lateness} later"),
         None => known.to_owned(),
     }
 }

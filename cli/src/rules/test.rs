@@ -44,7 +44,7 @@ A rule folder holds its cases in cases/: fires*.ndjson must raise at least one a
 quiet*.ndjson none. Where fires-x.alerts.ndjson is beside fires-x.ndjson, exactly its alerts must come \
 (rule, key, count, trigger.seq, as far as given). cases/uses.toml names rule folders whose alerts the \
 cases need: rules = [\"authentication/repeated_failed_logins\"]. Every case is also played with events of equal time \
-in other orders, with events out of order by up to the rules' .lateness(..), and with every event sent twice.
+in other orders, with events up to ten minutes out of order, and with every event sent twice.
 
 Exits with 0 when all cases pass, with 1 when one fails, with 2 when rules do not load.
 
@@ -277,7 +277,7 @@ fn find_flaws(case: &RuleCase, played: &PlayResult) -> Vec<CaseProblem> {
         }
     }
     for line in &played.late {
-        let text = format!("line {line} is earlier than an event before it; sort events by time");
+        let text = format!("line {line} is more than a week earlier than an event before it");
         problems.push(CaseProblem::new(text));
     }
     for event in &played.conflicts {

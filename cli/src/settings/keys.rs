@@ -224,16 +224,17 @@ define_settings! {
     key "window_shards", flag "window-shards" "N",
     engine |config, shards| config.window_shards = shards.get();
 
-    /// A source further behind than this runs on a clock of its own
+    /// How far behind the newest event one may arrive and still count in windows
     ///
-    /// Imported history is such a source, and one whose clock is broken.
-    max_lag: Span = |_| Span::from_seconds(60),
-    key "max_lag", flag "max-lag" "DURATION",
-    engine |config, lag| config.max_lag = *lag;
+    /// Matches are kept in memory for as long. Events that come later still are stored and counted
+    /// as late; windows leave them out.
+    amend_horizon: Span = |_| limits::AMEND_HORIZON,
+    key "amend_horizon", flag "amend-horizon" "DURATION",
+    engine |config, horizon| config.amend_horizon = *horizon;
 
-    /// How far out of order events may come and still count, for rules that do not say
+    /// How far behind the newest event alerts become final, for rules that do not say
     ///
-    /// Events that come later still are stored and counted as late; windows leave them out.
+    /// Events that come later than that still count: an alert is then amended or retracted.
     lateness: Span = |_| Span::ZERO,
     key "lateness", flag "lateness" "DURATION",
     engine |config, lateness| config.lateness = *lateness;

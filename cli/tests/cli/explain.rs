@@ -44,9 +44,9 @@ Two failures
   file        auth/two/rule.rhai:1
   reads       security.auth.login
   fires       at count >= 2 in 1m; then is silent for 1h
-  known       with the match; final once time has passed it
+  known       with the match
   groups      data.host
-  state       the matches of the last 1m, at most 100,000 or 72.0 MB for each of 1,000,000 groups
+  state       the matches of the last 1m, at most 100,000 or 75.2 MB for each of 1,000,000 groups
   decided     natively
   asked       where event.data.outcome is "failure" ignoring case
   except      data.host is "lab-1"

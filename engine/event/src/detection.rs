@@ -13,8 +13,9 @@ use crate::alert::AlertStatus;
 use crate::event::Event;
 use crate::key::{GroupKey, ScalarValue};
 use crate::names::{EventId, TenantId};
+use crate::order::EventOrder;
 use crate::record::Position;
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 use crate::window::Amount;
 
 /// The place of an event in the one order in which it is evaluated: by the log position that
@@ -51,22 +52,17 @@ pub struct Match {
     pub rule: u32,
     /// Whose event it is.
     pub tenant: TenantId,
-    /// The clock the event runs on: 0 is the tenant's, a lagging source has its own (design §8).
-    pub clock: u32,
     /// The rule's group key, read from the event.
     pub key: GroupKey,
-    /// The event's time.
-    pub time: Timestamp,
-    /// The event's order among equal times, where a decoder maps one.
-    pub sequence: Option<u64>,
-    /// The place of the event.
+    /// Its order among all events.
+    pub order: EventOrder,
+    /// Where it is evaluated; orders what comes out.
     pub place: EvaluationPlace,
-    /// How far its clock had come with this event; what lies before it, less the rule's lateness,
-    /// is late.
-    pub watermark: Watermark,
-    /// Whether its source joins: what would be late counts as soon as it still can.
-    pub joins: bool,
-    /// The event.
+    /// The number of its source within the tenant; 0 for alerts, which come from the engine.
+    pub source: u32,
+    /// How far event time of the tenant had come before it.
+    pub front: Timestamp,
+    /// The event; for an alert its alert id, which is that of all its revisions.
     pub event_id: EventId,
     /// For rules with steps: bit `i` for step `i`, and [`Sequence::STOP`](crate::Sequence::STOP). 1
     /// for others.
@@ -103,74 +99,26 @@ impl MatchValues {
     }
 }
 
-/// How far event time has come: no event before this comes any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Watermark {
-    /// The time.
-    pub time: Timestamp,
-    /// Among events of that time, the rank of the sequence: 0 for none, else one more than the
-    /// sequence.
-    pub rank: u64,
-}
-
-impl Watermark {
-    /// Nothing has come.
-    pub const MIN: Self = Self {
-        time: Timestamp::MIN,
-        rank: 0,
-    };
-    /// Nothing more comes.
-    pub const MAX: Self = Self {
-        time: Timestamp::MAX,
-        rank: u64::MAX,
-    };
-
-    /// The place of an event.
-    pub const fn of_event(time: Timestamp, sequence: Option<u64>) -> Self {
-        let rank = match sequence {
-            // The very last number shares its rank with the one before.
-            Some(sequence) => sequence.saturating_add(1),
-            None => 0,
-        };
-        Self { time, rank }
-    }
-
-    /// The time at which an event counts that must not lie before this: its own, or the next there
-    /// is.
-    pub fn clamp_event_time(self, time: Timestamp, sequence: Option<u64>) -> Timestamp {
-        if Self::of_event(time, sequence) >= self {
-            return time;
-        }
-        if Self::of_event(self.time, sequence) >= self {
-            return self.time;
-        }
-        self.time.saturating_add(Span::from_nanos(1))
-    }
-
-    /// So much earlier; the very same for no time at all.
-    #[must_use]
-    pub const fn shift_back(self, span: Span) -> Self {
-        if span.is_zero() {
-            return self;
-        }
-        Self {
-            time: self.time.saturating_sub(span),
-            rank: 0,
-        }
-    }
-}
-
 /// The event that set a detection off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DetectionTrigger {
     /// Its id.
     pub event_id: EventId,
-    /// Its time.
-    pub time: Timestamp,
-    /// Its order among equal times.
-    pub sequence: Option<u64>,
-    /// Its place.
-    pub place: EvaluationPlace,
+    /// Its order among all events.
+    pub order: EventOrder,
+}
+
+/// What a detection means to rules that read alerts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DetectionEffect {
+    /// An alert they have not seen, with its content as it fired.
+    Raise,
+    /// Nothing: it only grew, ended or became final.
+    Revise,
+    /// The alert they have seen has another time or content as fired, which is this.
+    Replace,
+    /// The alert they have seen no longer follows from the events.
+    Retract,
 }
 
 /// A window's condition came to hold, or something changed about a detection made before.
@@ -180,8 +128,6 @@ pub struct Detection {
     pub rule: u32,
     /// Whose it is.
     pub tenant: TenantId,
-    /// The clock it was made on.
-    pub clock: u32,
     /// The group.
     pub key: GroupKey,
     /// The event that its alert's id is made of; stays the same over all revisions. Usually the
@@ -198,6 +144,8 @@ pub struct Detection {
     pub revision: u32,
     /// Whether more may come.
     pub status: AlertStatus,
+    /// What it means to rules that read alerts.
+    pub effect: DetectionEffect,
     /// Matches that count towards it so far.
     pub count: u64,
     /// What was measured, for windows that measure something else than a count.

@@ -52,6 +52,8 @@ mod window;
 
 mod detection;
 
+mod order;
+
 mod link;
 
 mod tree_lookup;
@@ -62,7 +64,9 @@ mod record;
 
 pub use alert::{Alert, AlertStatus, AlertTrigger};
 pub use correlation::Correlation;
-pub use detection::{Detection, DetectionTrigger, EvaluationPlace, Match, MatchValues, Watermark};
+pub use detection::{
+    Detection, DetectionEffect, DetectionTrigger, EvaluationPlace, Match, MatchValues,
+};
 pub use event::{ContentHash, Envelope, Event, FilledMembers, Priority};
 pub use fields::FieldSet;
 pub use json::EventDefaults;
@@ -74,6 +78,7 @@ pub use names::{
     Channel, CorrelationId, EventId, EventType, InvalidName, RuleId, Source, TenantId,
 };
 pub use nearest::{did_you_mean, find_nearest};
+pub use order::EventOrder;
 pub use pattern::{InvalidPattern, TopicPattern};
 pub use policy::{InvalidSeverityPolicy, SeverityPolicy};
 pub use query_form::{FormQuery, QueryForm};

@@ -6,6 +6,8 @@
 //! Invariant: whatever grows with the input has a limit, here or there, so no input makes memory
 //! grow without bound.
 
+use crate::time::Span;
+
 /// Largest event accepted, canonical or foreign, in bytes (2-26).
 pub const EVENT_BYTES: usize = 1024 * 1024;
 /// Deepest nesting of arrays and objects in an event; the event itself is the first level.
@@ -71,9 +73,15 @@ pub const DISTINCT_EXACT: usize = 4_096;
 pub const SCRIPT_STATE_BYTES: usize = 4_096;
 /// Most timers of a script that fire between two events of a key.
 pub const SCRIPT_TIMERS: u32 = 1_000;
-/// Most events of one key that wait for the watermark; beyond it the oldest is settled before its
-/// time, counted.
-pub const PENDING_PER_KEY: usize = 10_000;
+/// Most matches of one key that are kept for those that arrive out of order; beyond it the older
+/// half is dropped, counted.
+pub const ROWS_PER_KEY: usize = 200_000;
+/// How far behind the front a match may arrive and still count, for settings that say nothing.
+pub const AMEND_HORIZON: Span = Span::from_seconds(60 * 60);
+/// The same for files, which are read to their end: seven days.
+pub const FILE_HORIZON: Span = Span::from_seconds(7 * 24 * 60 * 60);
+/// Most matches that amending the keys of one tenant and rule reads before other work comes first.
+pub const AMENDED_ROWS: usize = 50_000;
 /// Most tenants with a clock; beyond it the clocks of those idle longest start again.
 pub const TENANTS: usize = 10_000;
 /// A source that sends nothing for this long no longer holds back time, in seconds.

@@ -78,6 +78,11 @@ pub enum RecordBody {
         /// The wall clock.
         at: Timestamp,
     },
+    /// Keys whose matches came out of order are evaluated again.
+    Amend {
+        /// Most matches that each window reads for one tenant; the rest waits for the next record.
+        most_rows: u64,
+    },
 }
 
 impl RecordBody {
@@ -92,7 +97,8 @@ impl RecordBody {
             | Self::UnitAttached(_)
             | Self::GapFilled(_)
             | Self::CursorMoved(_)
-            | Self::Tick { .. } => None,
+            | Self::Tick { .. }
+            | Self::Amend { .. } => None,
         }
     }
 }
@@ -103,12 +109,11 @@ impl RecordBody {
 pub struct RuleSetActivation {
     /// The rule files, sorted by path.
     pub files: Vec<RuleFile>,
-    /// A source further than this behind its tenant runs on a clock of its own.
-    pub max_lag: Span,
+    /// How far behind the front an event may arrive and still count in windows.
+    pub amend_horizon: Span,
     /// Most live keys of one rule and tenant.
     pub keys_per_rule: u64,
-    /// How far behind the watermark an event may come and still count, for rules that say nothing
-    /// themselves.
+    /// How far behind the front alerts become final, for rules that say nothing themselves.
     pub lateness: Span,
 }
 

@@ -241,7 +241,8 @@ pub(crate) fn check_control(bodies: &[RecordBody]) -> Result<(), LogError> {
             | RecordKind::UnitAttached
             | RecordKind::GapFilled
             | RecordKind::CursorMoved
-            | RecordKind::Tick => {}
+            | RecordKind::Tick
+            | RecordKind::Amend => {}
             kind @ (RecordKind::Event
             | RecordKind::Alert
             | RecordKind::System

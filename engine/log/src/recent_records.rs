@@ -62,7 +62,8 @@ pub(crate) fn body_bytes(body: &RecordBody) -> usize {
         | RecordBody::UnitAttached(_)
         | RecordBody::GapFilled(_)
         | RecordBody::CursorMoved(_)
-        | RecordBody::Tick { .. } => 0,
+        | RecordBody::Tick { .. }
+        | RecordBody::Amend { .. } => 0,
     }
 }
 
@@ -81,7 +82,7 @@ mod tests {
             position: Position(position),
             body: RecordBody::RuleSetActivated(RuleSetActivation {
                 files: vec![file],
-                max_lag: Span::ZERO,
+                amend_horizon: Span::ZERO,
                 lateness: Span::ZERO,
                 keys_per_rule: 0,
             }),

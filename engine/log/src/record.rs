@@ -7,7 +7,7 @@
 //! never another record.
 
 use larum_event::{
-    Channel, Event, Position, Record, RecordBody, RuleSetActivation, Span, Timestamp,
+    Channel, Event, Position, Record, RecordBody, RuleSetActivation, Span, Timestamp, limits,
 };
 use rusqlite::Row;
 use serde::Serialize;
@@ -16,8 +16,9 @@ use serde::de::DeserializeOwned;
 use crate::error::{DamagedRecord, LogError};
 
 const BODY_VERSION: u8 = 1;
-/// The version of the encoding of rules; in the first one they said nothing of lateness.
-const RULES_VERSION: u8 = 2;
+/// The version of the encoding of rules. In the first one they said nothing of lateness, and up to
+/// the second they named a lag where they now name a horizon.
+const RULES_VERSION: u8 = 3;
 
 /// The kinds of record by their number in the column `kind`. The numbers are part of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,10 +38,11 @@ pub(crate) enum RecordKind {
     CursorMoved = 14,
     Tick = 15,
     GapFilled = 16,
+    Amend = 17,
 }
 
 impl RecordKind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Event,
         Self::Alert,
         Self::System,
@@ -52,6 +54,7 @@ impl RecordKind {
         Self::CursorMoved,
         Self::Tick,
         Self::GapFilled,
+        Self::Amend,
     ];
 
     pub(crate) const fn number(self) -> i64 {
@@ -84,6 +87,7 @@ impl RecordKind {
             RecordBody::GapFilled(_) => Self::GapFilled,
             RecordBody::CursorMoved(_) => Self::CursorMoved,
             RecordBody::Tick { .. } => Self::Tick,
+            RecordBody::Amend { .. } => Self::Amend,
         }
     }
 
@@ -110,6 +114,7 @@ impl RecordKind {
             Self::GapFilled => "gap filled",
             Self::CursorMoved => "cursor moved",
             Self::Tick => "tick",
+            Self::Amend => "amend",
         }
     }
 }
@@ -125,6 +130,7 @@ pub(crate) fn encode_body(body: &RecordBody) -> Option<Vec<u8>> {
         | RecordBody::GapFilled(body) => Some(pack_body(body)),
         RecordBody::CursorMoved(body) => Some(pack_body(body)),
         RecordBody::Tick { at } => Some(pack_body(at)),
+        RecordBody::Amend { most_rows } => Some(pack_body(most_rows)),
     }
 }
 
@@ -146,15 +152,25 @@ fn unpack_body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DamagedRecord> {
     }
 }
 
-/// The rules of a record, of either version.
+/// The rules of a record, of any version.
 fn unpack_rules(bytes: &[u8]) -> Result<RuleSetActivation, DamagedRecord> {
     match bytes.split_first() {
         Some((&RULES_VERSION, body)) => postcard::from_bytes(body).map_err(DamagedRecord::Body),
-        _ => {
-            let (files, max_lag, keys_per_rule) = unpack_body(bytes)?;
+        Some((2, body)) => {
+            let read = postcard::from_bytes::<(_, Span, _, _)>(body);
+            let (files, _max_lag, keys_per_rule, lateness) = read.map_err(DamagedRecord::Body)?;
             Ok(RuleSetActivation {
                 files,
-                max_lag,
+                amend_horizon: limits::AMEND_HORIZON,
+                keys_per_rule,
+                lateness,
+            })
+        }
+        _ => {
+            let (files, _max_lag, keys_per_rule) = unpack_body::<(_, Span, _)>(bytes)?;
+            Ok(RuleSetActivation {
+                files,
+                amend_horizon: limits::AMEND_HORIZON,
                 keys_per_rule,
                 lateness: Span::ZERO,
             })
@@ -197,6 +213,9 @@ fn decode_body(
         RecordKind::Tick => RecordBody::Tick {
             at: unpack_body(bytes)?,
         },
+        RecordKind::Amend => RecordBody::Amend {
+            most_rows: unpack_body(bytes)?,
+        },
     })
 }
 
@@ -227,6 +246,7 @@ mod tests {
             ("cursor moved", 14),
             ("tick", 15),
             ("gap filled", 16),
+            ("amend", 17),
         ];
         assert_eq!(numbers, stored);
     }
@@ -256,7 +276,7 @@ mod tests {
                 path: "a/rule.rhai".into(),
                 text: "rule(\"a\")".into(),
             }],
-            max_lag: Span::from_seconds(60),
+            amend_horizon: Span::from_seconds(60),
             keys_per_rule: 5,
             lateness: Span::from_seconds(30),
         }));
@@ -282,17 +302,25 @@ mod tests {
     }
 
     #[test]
-    fn rules_written_before_there_was_lateness_read_back_with_none() {
-        let files: Vec<RuleFile> = Vec::new();
-        let before = pack_body(&(files.clone(), Span::from_seconds(60), 5_u64));
-        let read = decode_body(RecordKind::RuleSetActivated.number(), None, &before).unwrap();
-        let expected = RecordBody::RuleSetActivated(RuleSetActivation {
-            files,
-            max_lag: Span::from_seconds(60),
-            keys_per_rule: 5,
-            lateness: Span::ZERO,
-        });
-        assert_eq!(format!("{read:?}"), format!("{expected:?}"));
+    fn rules_written_before_there_was_lateness_or_a_horizon_read_back_with_the_default() {
+        let (files, lag, keys) = (Vec::<RuleFile>::new(), Span::from_seconds(60), 5_u64);
+        let lateness = Span::from_seconds(30);
+        for (before, lateness) in [
+            (pack_body(&(files.clone(), lag, keys)), Span::ZERO),
+            (
+                pack_version(2, &(files.clone(), lag, keys, lateness)),
+                lateness,
+            ),
+        ] {
+            let read = decode_body(RecordKind::RuleSetActivated.number(), None, &before).unwrap();
+            let expected = RecordBody::RuleSetActivated(RuleSetActivation {
+                files: files.clone(),
+                amend_horizon: limits::AMEND_HORIZON,
+                keys_per_rule: 5,
+                lateness,
+            });
+            assert_eq!(format!("{read:?}"), format!("{expected:?}"));
+        }
     }
 
     #[test]

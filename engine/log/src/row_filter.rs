@@ -234,7 +234,8 @@ fn is_of_kind(number: i64, query: &EventQuery) -> bool {
         | RecordKind::UnitAttached
         | RecordKind::GapFilled
         | RecordKind::CursorMoved
-        | RecordKind::Tick => false,
+        | RecordKind::Tick
+        | RecordKind::Amend => false,
     }
 }
 

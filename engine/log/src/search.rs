@@ -357,7 +357,8 @@ impl StoredEvent {
             | larum_event::RecordBody::UnitAttached(_)
             | larum_event::RecordBody::GapFilled(_)
             | larum_event::RecordBody::CursorMoved(_)
-            | larum_event::RecordBody::Tick { .. } => return None,
+            | larum_event::RecordBody::Tick { .. }
+            | larum_event::RecordBody::Amend { .. } => return None,
         };
         Some(Self {
             position: record.position,

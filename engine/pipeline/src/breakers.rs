@@ -171,7 +171,11 @@ impl RuleBreakers {
                 continue;
             };
             for (place, fault) in calls {
-                let Some((item, now)) = find_item(items, place).zip(time(place.position)) else {
+                // Time first: there is none where keys are amended, and many items at one position.
+                let Some(now) = time(place.position) else {
+                    continue;
+                };
+                let Some(item) = find_item(items, place) else {
                     continue;
                 };
                 if !self.record_call(&rule.id, &RuleCall { item, fault }, now, &mut breaks) {

@@ -1,97 +1,79 @@
-//! How far event time has come, per source and per tenant.
+//! How far event time has come, per tenant, and how far and how late each source is.
 //!
-//! Owns the decision which clock an event runs on, at which time it counts, and what the watermark
-//! is after it. Whether it is too late is each window's decision.
+//! Owns the front of each tenant and what is known of its sources. What that decides is each
+//! window's business; nothing here ever makes an event late or moves it in time, except that a
+//! stamp from the far future counts as of its arrival.
 //! Invariant: all of it is a function of the events in log order, of the arrival times the log
-//! holds and of its ticks: nothing here reads a clock
-//! ([0011](../../../docs/decisions/0011-the-watermark-is-that-of-the-slowest-source.md)).
+//! holds and of its ticks: nothing here reads a clock.
 //!
-//! - A source's progress is the furthest (time, sequence) of its events. A stamp from the future
-//!   moves it no further than the time the event arrived.
-//! - The tenant's watermark is the least progress of all its sources, and never goes back. A source
-//!   that is first seen behind it, or comes back there, *joins*: its events count at the watermark
-//!   until it has caught up, so that nothing of a new source is lost.
-//! - A source more than `max_lag` behind the front is *lagging* (imported history, a slow clock):
-//!   it runs on a clock of its own until it has caught up. So do the events that a source stamps
-//!   more than `max_lag` ahead of their arrival (a broken clock). Neither holds back nor spoils the
-//!   windows of the others.
-//! - A source that is silent moves on with the time of arrival of what else comes, and with ticks.
+//! - The *front* is the greatest event time of the tenant, stamps from the future counting as of
+//!   their arrival. A tick moves it by the time that has passed since the last record.
+//! - A source's *lag* is the furthest that its events lay behind the front when they arrived, its
+//!   *disorder* the furthest that they lay behind its own newest, both over the last hour.
+//! - When arrival times go back, the engine's clock was corrected: fronts go back with it.
 
 use std::collections::BTreeMap;
 
 use larum_event::{
-    Channel, EvaluationPlace, Event, Position, Source, Span, TenantId, Timestamp, Watermark, limits,
+    Channel, EvaluationPlace, Event, EventOrder, Position, Source, Span, TenantId, Timestamp,
+    limits,
 };
 use larum_window::ClockMove;
 use serde::{Deserialize, Serialize};
 
-use tenant::TenantClocks;
+use self::tenant::TenantClock;
 
-mod silence;
 mod tenant;
 
-/// The clock of a tenant as a whole. Sources that run on their own have clocks 1, 2, ..
-pub const TENANT_CLOCK: u32 = 0;
+#[cfg(test)]
+mod tests;
 
-/// Event time of one clock has come to `watermark` at `place`.
+/// A stamp further than this beyond its arrival counts as of the arrival: 5 minutes.
+const AHEAD_MOST: Span = Span::from_seconds(5 * 60);
+
+/// Event time of a tenant has moved, or a source of it has been heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WatermarkStep {
+pub struct ClockStep {
     /// The event, or tick, that moved it.
     pub place: EvaluationPlace,
-    /// Whose clock.
+    /// Whose time.
     pub tenant: TenantId,
-    /// Which of the tenant's clocks.
-    pub clock: u32,
-    /// How far it had come before.
-    pub before: Watermark,
-    /// How far it has come; [`Watermark::MAX`] when the clock is given up.
-    pub watermark: Watermark,
+    /// The front.
+    pub front: Timestamp,
+    /// The source of the event, by number, and how far it has come.
+    pub source: Option<(u32, larum_window::SourceProgress)>,
 }
 
-impl WatermarkStep {
+impl ClockStep {
     /// The same, as windows of rules of `layer` take it. Above the first layer, time moves after
-    /// the alerts that become final by it.
+    /// the alerts that come at the same position.
     pub fn for_layer(&self, layer: u8) -> ClockMove<'_> {
         let place = match layer {
             0 => self.place,
-            _ => place_after(self.place, layer),
+            _ => EvaluationPlace {
+                position: self.place.position,
+                layer,
+                ordinal: u32::MAX,
+            },
         };
         ClockMove {
             tenant: &self.tenant,
-            clock: self.clock,
-            watermark: self.watermark,
+            front: self.front,
+            source: self.source,
             place,
         }
-    }
-}
-
-/// Behind everything that rules of `layer` see at the same position.
-fn place_after(place: EvaluationPlace, layer: u8) -> EvaluationPlace {
-    EvaluationPlace {
-        position: place.position,
-        layer,
-        ordinal: u32::MAX,
     }
 }
 
 /// What the clocks make of one event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClockStamp {
-    /// [`TENANT_CLOCK`], or one of its source's own.
-    pub clock: u32,
-    /// When it counts in windows: its own time, or later where its source joins.
-    pub counts_at: Timestamp,
-    /// How far its clock had come before it.
-    pub before: Watermark,
-    /// How far its clock has come with it.
-    pub watermark: Watermark,
-}
-
-impl ClockStamp {
-    /// How far behind its clock it counts.
-    pub fn lag(&self) -> Span {
-        self.watermark.time.duration_since(self.counts_at)
-    }
+    /// The number of its source within the tenant; 0 for the engine's own events.
+    pub source: u32,
+    /// Its order among all events.
+    pub order: EventOrder,
+    /// The front before it.
+    pub front: Timestamp,
 }
 
 /// What the clocks need to know of an event.
@@ -105,12 +87,12 @@ pub struct EventSighting<'a> {
     pub is_own: bool,
     /// When it happened.
     pub time: Timestamp,
-    /// Its order among equal times.
+    /// Its order among equal times of its source.
     pub sequence: Option<u64>,
     /// When it arrived, where that is known.
     pub arrived: Option<Timestamp>,
-    /// Its place.
-    pub place: EvaluationPlace,
+    /// Its position in the log.
+    pub position: Position,
 }
 
 impl<'a> EventSighting<'a> {
@@ -119,7 +101,7 @@ impl<'a> EventSighting<'a> {
         event: &'a Event,
         sequence: Option<u64>,
         arrived: Option<Timestamp>,
-        place: EvaluationPlace,
+        position: Position,
     ) -> Self {
         let envelope = event.envelope();
         Self {
@@ -129,7 +111,15 @@ impl<'a> EventSighting<'a> {
             time: envelope.time,
             sequence,
             arrived,
-            place,
+            position,
+        }
+    }
+
+    /// When it counts: its own time, or its arrival if its stamp lies in the far future.
+    fn counts_at(&self) -> Timestamp {
+        match self.arrived {
+            Some(arrived) if self.time > arrived.saturating_add(AHEAD_MOST) => arrived,
+            Some(_) | None => self.time,
         }
     }
 }
@@ -139,90 +129,56 @@ fn is_own_channel(channel: &Channel) -> bool {
 }
 
 /// The clocks of all tenants.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct EventClocks {
-    max_lag: Span,
-    tenants: BTreeMap<TenantId, TenantClocks>,
+    tenants: BTreeMap<TenantId, TenantClock>,
 }
 
 impl EventClocks {
-    /// Clocks that have seen nothing.
-    pub fn new(max_lag: Span) -> Self {
-        Self {
-            max_lag,
-            tenants: BTreeMap::new(),
-        }
-    }
-
-    /// Changes how far a source may be behind before it lags.
-    pub fn set_max_lag(&mut self, max_lag: Span) {
-        self.max_lag = max_lag;
-    }
-
     /// Takes one event in log order; adds what it moves to `steps`.
-    pub fn observe(
-        &mut self,
-        event: EventSighting<'_>,
-        steps: &mut Vec<WatermarkStep>,
-    ) -> ClockStamp {
+    pub fn observe(&mut self, event: EventSighting<'_>, steps: &mut Vec<ClockStep>) -> ClockStamp {
         if event.is_own {
-            return self.stamp_own_event(event);
+            let front = self.tenants.get(event.tenant).map(TenantClock::front);
+            return ClockStamp {
+                source: 0,
+                order: event_order(&event, event.source.rank()),
+                front: front.unwrap_or(Timestamp::MIN),
+            };
         }
-        if let Some(clocks) = self.tenants.get_mut(event.tenant) {
-            return clocks.observe(event, self.max_lag, steps);
+        if let Some(clock) = self.tenants.get_mut(event.tenant) {
+            return clock.observe(&event, steps);
         }
-        self.forget_idle_tenants(event.place, steps);
-        let clocks = self.tenants.entry(event.tenant.clone()).or_default();
-        clocks.observe(event, self.max_lag, steps)
+        self.forget_idle_tenants();
+        let clock = self.tenants.entry(event.tenant.clone()).or_default();
+        clock.observe(&event, steps)
     }
 
-    /// It is `at` everywhere: silent sources move on. Adds what that moves to `steps`.
-    pub fn tick(&mut self, at: Timestamp, place: EvaluationPlace, steps: &mut Vec<WatermarkStep>) {
-        for (tenant, clocks) in &mut self.tenants {
-            let before = clocks.watermark();
-            clocks.advance_wall_clock(at, self.max_lag);
-            let watermark = clocks.watermark();
-            if watermark > before {
-                steps.push(WatermarkStep {
+    /// It is `at`: the fronts move by the time that has passed. Adds what that moves to `steps`.
+    pub fn tick(&mut self, at: Timestamp, place: EvaluationPlace, steps: &mut Vec<ClockStep>) {
+        for (tenant, clock) in &mut self.tenants {
+            if clock.tick(at) {
+                steps.push(ClockStep {
                     place,
                     tenant: tenant.clone(),
-                    clock: TENANT_CLOCK,
-                    before,
-                    watermark,
+                    front: clock.front(),
+                    source: None,
                 });
             }
         }
     }
 
-    /// An event that counts wherever its tenant has come to, and moves nothing.
-    fn stamp_own_event(&self, event: EventSighting<'_>) -> ClockStamp {
-        let clocks = self.tenants.get(event.tenant);
-        let watermark = clocks.map_or(Watermark::MIN, TenantClocks::watermark);
-        ClockStamp {
-            clock: TENANT_CLOCK,
-            counts_at: watermark.clamp_event_time(event.time, event.sequence),
-            before: watermark,
-            watermark,
-        }
-    }
-
-    /// Keeps the number of tenants bounded: the tenth part of them that was idle longest goes, with
-    /// what their windows hold.
-    fn forget_idle_tenants(&mut self, place: EvaluationPlace, steps: &mut Vec<WatermarkStep>) {
+    /// Keeps the number of tenants bounded: forgets the tenth part of them that was idle longest.
+    fn forget_idle_tenants(&mut self) {
         if self.tenants.len() < limits::TENANTS {
             return;
         }
         let tenants = self.tenants.iter();
         let mut idle: Vec<(Position, TenantId)> = tenants
-            .map(|(tenant, clocks)| (clocks.last_position(), tenant.clone()))
+            .map(|(tenant, clock)| (clock.last_position(), tenant.clone()))
             .collect();
         idle.sort();
         for (_, tenant) in idle.into_iter().take(limits::TENANTS.div_ceil(10)) {
-            let Some(clocks) = self.tenants.remove(&tenant) else {
-                continue;
-            };
-            let numbers = [TENANT_CLOCK].into_iter().chain(clocks.own_clocks());
-            steps.extend(numbers.map(|clock| retire_clock(place, &tenant, clock)));
+            self.tenants.remove(&tenant);
         }
     }
 
@@ -233,27 +189,27 @@ impl EventClocks {
 
     /// Whether ticks move the clock of any tenant.
     pub fn follows_wall_clock(&self) -> bool {
-        self.tenants.values().any(TenantClocks::follows_wall_clock)
+        self.tenants.values().any(TenantClock::follows_wall_clock)
     }
 
-    /// The least watermark over all tenants: event time has come this far everywhere.
-    pub fn watermark(&self) -> Timestamp {
-        let all = self.tenants.values().map(|clocks| clocks.watermark().time);
+    /// How far event time of `tenant` has come.
+    pub fn tenant_front(&self, tenant: &TenantId) -> Timestamp {
+        let clock = self.tenants.get(tenant);
+        clock.map_or(Timestamp::MIN, TenantClock::front)
+    }
+
+    /// The least front over all tenants: event time has come this far everywhere.
+    pub fn front(&self) -> Timestamp {
+        let all = self.tenants.values().map(TenantClock::front);
         all.min().unwrap_or(Timestamp::MIN)
     }
 }
 
-/// Nothing comes on a clock any more.
-fn retire_clock(place: EvaluationPlace, tenant: &TenantId, clock: u32) -> WatermarkStep {
-    WatermarkStep {
-        place,
-        tenant: tenant.clone(),
-        clock,
-        // An epoch that needs it has seen its steps.
-        before: Watermark::MIN,
-        watermark: Watermark::MAX,
-    }
+fn event_order(event: &EventSighting<'_>, source_rank: u64) -> EventOrder {
+    EventOrder::of_event(
+        event.counts_at(),
+        source_rank,
+        event.sequence,
+        event.position,
+    )
 }
-
-#[cfg(test)]
-mod tests;

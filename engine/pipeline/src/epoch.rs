@@ -5,24 +5,30 @@
 //! Invariant: `raw` and `steps` are sorted by place, so that both can be searched; alerts are added
 //! in no order and sorted among the raw events only when a layer asks.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use larum_event::{EvaluationPlace, Event, MonotonicTime, Position, TenantId, Watermark};
+use larum_event::{EvaluationPlace, Event, EventId, MonotonicTime, Position, TenantId, Timestamp};
 
-use crate::clocks::WatermarkStep;
+use crate::clocks::ClockStep;
 use crate::epoch_item::EpochItem;
 use crate::epoch_outcome::EpochOutcome;
 use crate::late_events::LateMatches;
+use crate::shards::AlertRetraction;
 
 /// A stretch of the log being evaluated.
 #[derive(Debug)]
 pub(crate) struct Epoch {
     /// Raw events that are evaluated, in order.
     pub(crate) raw: Arc<[EpochItem]>,
-    /// Alerts that have become final so far, for the layers above.
+    /// Alerts raised so far, as they fired, for the layers above.
     pub(crate) alerts: Vec<EpochItem>,
+    /// Alerts that the layers above have seen and that do not follow any more.
+    pub(crate) retracted: Vec<AlertRetraction>,
+    /// The same by name: how many of `alerts` came before.
+    pub(crate) withdrawn: HashMap<(TenantId, EventId), usize>,
     /// How event time moves over the epoch.
-    pub(crate) steps: Arc<[WatermarkStep]>,
+    pub(crate) steps: Arc<[ClockStep]>,
     /// What comes out.
     pub(crate) outcome: EpochOutcome,
     /// Events of `$sys`, each with the place of what caused it, not in order yet.
@@ -37,11 +43,6 @@ pub(crate) struct Epoch {
 }
 
 impl Epoch {
-    /// How event time moves over the epoch; every window needs it.
-    pub(crate) fn steps(&self) -> Arc<[WatermarkStep]> {
-        Arc::clone(&self.steps)
-    }
-
     /// When the event at `position` was admitted, if that is known.
     pub(crate) fn admission_time(&self, position: Position) -> Option<MonotonicTime> {
         let found = self.admitted.binary_search_by_key(&position, |(at, _)| *at);
@@ -58,30 +59,6 @@ impl Epoch {
         }
     }
 
-    /// How far `clock` had come before `position`.
-    pub(crate) fn watermark_before(
-        &self,
-        position: Position,
-        tenant: &TenantId,
-        clock: u32,
-    ) -> Watermark {
-        let steps = self.steps.iter();
-        let first = self
-            .steps
-            .partition_point(|step| step.place.position < position);
-        let step = steps
-            .skip(first)
-            .take_while(|step| step.place.position == position)
-            .find(|step| step.clock == clock && step.tenant == *tenant);
-        if let Some(step) = step {
-            return step.before;
-        }
-        let raw_item = self.find_item(EvaluationPlace::for_raw_event(position));
-        raw_item
-            .filter(|item| item.clock == clock)
-            .map_or(Watermark::MIN, |item| item.before)
-    }
-
     /// The raw event or alert at `place`.
     pub(crate) fn find_item(&self, place: EvaluationPlace) -> Option<&EpochItem> {
         if place.layer > 0 {
@@ -91,19 +68,53 @@ impl Epoch {
         self.raw.get(found.ok()?)
     }
 
+    /// How far event time of `tenant` has come at `position`, if this epoch knows it.
+    pub(crate) fn front_at(&self, position: Position, tenant: &TenantId) -> Option<Timestamp> {
+        let first = self
+            .steps
+            .partition_point(|step| step.place.position < position);
+        let following = self.steps.iter().skip(first);
+        let mut here = following.take_while(|step| step.place.position == position);
+        let moved = here.find(|step| step.tenant == *tenant);
+        // The engine's own events move no clock.
+        let item = || self.find_item(EvaluationPlace::for_raw_event(position));
+        let front = moved.map(|step| step.front);
+        front.or_else(|| item().map(|item| item.front))
+    }
+
+    /// Takes back an alert of the layers below: what this epoch has raised of it so far has not
+    /// been seen above yet, and never will be.
+    pub(crate) fn retract_alert(&mut self, retracted: AlertRetraction) {
+        let name = (retracted.tenant.clone(), retracted.alert.clone());
+        self.withdrawn.insert(name, self.alerts.len());
+        self.retracted.push(retracted);
+    }
+
+    fn is_withdrawn(&self, item: &EpochItem, index: usize) -> bool {
+        let Some(alert) = item
+            .alert_id
+            .as_ref()
+            .filter(|_| !self.withdrawn.is_empty())
+        else {
+            return false;
+        };
+        let name = (item.event.envelope().tenant.clone(), alert.clone());
+        self.withdrawn.get(&name).is_some_and(|upto| index < *upto)
+    }
+
     /// What rules of `layer` see, in order: raw events, and above the first layer also the alerts
     /// of the layers below.
     pub(crate) fn layer_items(&self, layer: u8) -> Arc<[EpochItem]> {
         if layer == 0 || self.alerts.is_empty() {
             return Arc::clone(&self.raw);
         }
-        let mut items: Vec<EpochItem> = self.raw.iter().chain(&self.alerts).cloned().collect();
+        let alerts = self.alerts.iter().enumerate();
+        let remaining = alerts.filter(|(index, item)| !self.is_withdrawn(item, *index));
+        let visible = self.raw.iter().chain(remaining.map(|(_, item)| item));
+        let mut items: Vec<EpochItem> = visible.cloned().collect();
         // Within one position the earliest comes first: a deadline that this event let pass lies
         // before the event.
-        items.sort_by_key(|item| {
-            let order = Watermark::of_event(item.time, item.sequence);
-            (item.place.position, order, item.place)
-        });
+        items.sort_by_key(|item| (item.place.position, item.order, item.place));
         items.into()
     }
 }

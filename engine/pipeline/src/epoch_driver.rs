@@ -16,11 +16,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use larum_event::{EvaluationPlace, Match, Position, Timestamp, TreeLookup};
+use larum_event::{Match, Position, Timestamp, TreeLookup};
 use larum_rule::{RuleMatcher, RuleSet};
 use larum_window::RuleWindow;
 
-use crate::clocks::WatermarkStep;
 use crate::epoch::Epoch;
 use crate::epoch_item::{EpochItem, EventInput};
 use crate::epoch_outcome::EpochOutcome;
@@ -29,7 +28,9 @@ use crate::matching::{MatchOutput, SkippedRules};
 use crate::plan::WindowPlan;
 use crate::sequencer::Sequencer;
 use crate::settings::PipelineSettings;
-use crate::shards::{StoredMatchRequest, WindowAnswer, WindowShard, split_by_shard};
+use crate::shards::{
+    AmendPass, EpochMoves, StoredMatchRequest, WindowAnswer, WindowShard, split_by_shard,
+};
 use crate::trees::{KINSHIP_PART, RuleTrees};
 
 /// The name of the sequencer's part of a checkpoint.
@@ -43,6 +44,8 @@ pub struct EpochDriver {
     /// Kept only while some rule asks them.
     trees: Option<RuleTrees>,
     running: Option<RunningEpoch>,
+    /// Keys that waited to be amended when the windows of each layer were asked last.
+    dirty_keys: BTreeMap<u8, u64>,
 }
 
 /// What the caller has to do next. A step that is not answered counts as answered with nothing.
@@ -78,12 +81,10 @@ pub struct WindowStep {
     /// The matches of each window, in order. A window without matches still has to see time pass.
     pub matches: BTreeMap<WindowShard, Vec<Match>>,
     /// Stored matches for windows that asked for some. Unless it is empty, only these windows run:
-    /// they go on where they stopped, so `matches` and `steps` are not handed out a second time.
+    /// they go on where they stopped, so `matches` and `moves` are not handed out a second time.
     pub stored: BTreeMap<WindowShard, Vec<Match>>,
-    /// How event time moves over the epoch.
-    pub steps: Arc<[WatermarkStep]>,
-    /// Where open windows end, when input ends with this epoch.
-    pub closes_at: Option<EvaluationPlace>,
+    /// What happens to all of them besides.
+    pub moves: Arc<EpochMoves>,
     /// Detached rules, whose windows do not run.
     detached: BTreeSet<u32>,
 }
@@ -131,6 +132,8 @@ struct RunningEpoch {
     layer: u8,
     stage: LayerStage,
     end: InputEnd,
+    /// How many rows windows may read to amend keys, if this epoch does that.
+    amended_rows: Option<usize>,
     /// What the windows of the layer have answered so far.
     answers: WindowAnswer,
     /// Stored matches that are still to be fetched, in the order in which they were asked for.
@@ -168,10 +171,11 @@ impl EpochDriver {
             .then(|| RuleTrees::new(set.links(), settings.trees));
         Self {
             plan: Arc::new(WindowPlan::new(Arc::clone(&set), settings)),
-            sequencer: Sequencer::new(set, settings),
+            sequencer: Sequencer::new(set),
             settings: settings.clone(),
             trees,
             running: None,
+            dirty_keys: BTreeMap::new(),
         }
     }
 
@@ -220,7 +224,9 @@ impl EpochDriver {
         let old = Arc::clone(self.rule_set());
         self.plan = Arc::new(WindowPlan::new(Arc::clone(&set), settings));
         self.settings = settings.clone();
-        self.sequencer.activate_rules(Arc::clone(&set), settings);
+        self.sequencer.activate_rules(Arc::clone(&set));
+        // Layers that are gone are never asked again, and the others will be in the next epoch.
+        self.dirty_keys.clear();
         let reusable = self
             .trees
             .take()
@@ -255,7 +261,22 @@ impl EpochDriver {
         self.running = Some(RunningEpoch::new(epoch, InputEnd::Open));
     }
 
-    /// Begins the epoch behind all input, in which every open window ends.
+    /// Begins an epoch in which keys are amended whose matches came out of order: the record at
+    /// `position` asks for it. Each window reads at most `most_rows` matches of each tenant.
+    pub fn begin_amend(&mut self, position: Position, most_rows: usize) {
+        let epoch = self.sequencer.begin_amend(position);
+        let mut running = RunningEpoch::new(epoch, InputEnd::Open);
+        running.amended_rows = Some(most_rows);
+        self.running = Some(running);
+    }
+
+    /// Keys that waited to be amended when windows were asked last. None are known directly after
+    /// a start.
+    pub fn dirty_keys(&self) -> u64 {
+        self.dirty_keys.values().sum()
+    }
+
+    /// Begins the epoch behind all input, in which every key is amended and every open window ends.
     pub fn begin_close(&mut self) {
         let epoch = self.sequencer.begin_close();
         self.running = Some(RunningEpoch::new(epoch, InputEnd::Closed));
@@ -312,11 +333,7 @@ impl EpochDriver {
             layer: running.layer,
             matches: split_by_shard(matches, self.plan.shards()),
             stored: BTreeMap::new(),
-            steps: running.epoch.steps(),
-            closes_at: match running.end {
-                InputEnd::Open => None,
-                InputEnd::Closed => Some(running.epoch.layer_end(running.layer)),
-            },
+            moves: Arc::new(running.moves()),
             detached: self.sequencer.detached_rules().clone(),
         }))
     }
@@ -356,6 +373,7 @@ impl EpochDriver {
 
     fn finish_layer(&mut self, running: &mut RunningEpoch, alert_matcher: &mut RuleMatcher) {
         let mut answers = std::mem::take(&mut running.answers);
+        self.dirty_keys.insert(running.layer, answers.dirty_keys);
         let detached = self.sequencer.detached_rules();
         // Drop before raising: a rule may have been detached while its windows ran. Its alerts come
         // when its gap is back-filled, and must not come twice.
@@ -410,10 +428,31 @@ impl RunningEpoch {
             layer: 0,
             stage: LayerStage::NotBegun,
             end,
+            amended_rows: None,
             answers: WindowAnswer::default(),
             requests: VecDeque::new(),
             fetching: None,
             stored: BTreeMap::new(),
+        }
+    }
+
+    /// What happens to the windows of the current layer.
+    fn moves(&self) -> EpochMoves {
+        let end = self.epoch.layer_end(self.layer);
+        // Each layer has added its own behind those of the layers below.
+        let mut retracted = self.epoch.retracted.clone();
+        retracted.sort_by_key(|alert| alert.position);
+        EpochMoves {
+            steps: Arc::clone(&self.epoch.steps),
+            retracted,
+            amend: self.amended_rows.map(|most_rows| AmendPass {
+                most_rows,
+                place: end,
+            }),
+            closes_at: match self.end {
+                InputEnd::Open => None,
+                InputEnd::Closed => Some(end),
+            },
         }
     }
 
@@ -433,8 +472,7 @@ impl RunningEpoch {
             layer: self.layer,
             matches: BTreeMap::new(),
             stored: std::mem::take(&mut self.stored),
-            steps: Arc::from([]),
-            closes_at: None,
+            moves: Arc::default(),
             detached: detached.clone(),
         }))
     }

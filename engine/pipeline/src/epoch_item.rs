@@ -1,6 +1,6 @@
 //! What goes into an epoch: events of the log, and items as rules see them.
 
-use larum_event::{EvaluationPlace, Event, Position, Timestamp, Watermark};
+use larum_event::{EvaluationPlace, Event, EventId, EventOrder, Position, Timestamp};
 
 use crate::raise::may_be_alert_id;
 
@@ -34,16 +34,14 @@ pub struct EpochItem {
     pub place: EvaluationPlace,
     /// The event itself.
     pub event: Event,
-    /// When it counts in windows.
-    pub time: Timestamp,
-    /// The clock it runs on.
-    pub clock: u32,
-    /// How far that clock had come before its position.
-    pub before: Watermark,
-    /// How far that clock has come with it.
-    pub watermark: Watermark,
-    /// Its order among equal times.
-    pub sequence: Option<u64>,
+    /// Its order among all events.
+    pub order: EventOrder,
+    /// The number of its source within the tenant; 0 for alerts and the engine's own events.
+    pub source: u32,
+    /// The front of its tenant before its position.
+    pub front: Timestamp,
+    /// For an alert its alert id, which all its revisions share.
+    pub alert_id: Option<EventId>,
     /// For an alert, the rule that raised it.
     pub raised_by: Option<u32>,
     /// For an alert, the raw event that stands for it when rules ask the trees, if this epoch holds

@@ -28,7 +28,7 @@ pub struct LateEvent {
     pub event: EventId,
     /// When it happened.
     pub time: Timestamp,
-    /// How far behind its clock it came.
+    /// How far behind the front it came.
     pub behind: Span,
     /// The rules whose windows it does not count in.
     pub rules: Vec<RuleId>,
@@ -68,7 +68,7 @@ impl LateMatches {
                 position: place.position,
                 event: envelope.id.clone(),
                 time: envelope.time,
-                behind: item.watermark.time.duration_since(item.time),
+                behind: item.front.duration_since(item.order.time),
                 rules: rules.map(|rule| rule.id.clone()).collect(),
             };
             Some((*place, late))
@@ -99,7 +99,7 @@ impl LateEvent {
                 "secondsBehind": seconds,
                 "rules": rules,
                 "message": format!(
-                    "event {} of {} came {seconds} s behind its clock, too late for {}",
+                    "event {} of {} came {seconds} s behind event time, too late for {}",
                     self.event, self.source, rules.join(", ")
                 ),
             },

@@ -1,16 +1,15 @@
-//! How long each rule's windows wait for late events.
+//! When the alerts of each rule become final.
 //!
-//! Owns the sum over layers: an alert becomes final, and is seen by the rules that read it, only
-//! when no late event can change it any more. So those wait as long as it does, and then for their
-//! own lateness.
+//! Owns the sum over layers: an alert becomes final only when no event within the lateness can
+//! change it any more. Rules that read it see it at once, but theirs become final only after it
+//! has, and after their own lateness.
 
 use larum_event::{Span, WindowSpec};
 use larum_rule::{Rule, RuleSet};
 
 use crate::settings::PipelineSettings;
 
-/// How far behind the watermark a match of each rule may come and still count, by number of the
-/// rule.
+/// How far behind the front the alerts of each rule become final, by number of the rule.
 pub(crate) fn effective_lateness(set: &RuleSet, settings: &PipelineSettings) -> Vec<Span> {
     let rules = set.rules();
     let mut effective: Vec<Span> = rules

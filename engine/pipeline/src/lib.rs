@@ -10,7 +10,6 @@ pub mod breaker;
 mod breakers;
 mod causes;
 mod clocks;
-mod early_alerts;
 mod epoch;
 mod epoch_driver;
 mod epoch_item;
@@ -31,7 +30,7 @@ mod system;
 mod trees;
 
 pub use breakers::{BreakerChange, BreakerEvent, RuleOutage};
-pub use clocks::{ClockStamp, EventClocks, EventSighting, TENANT_CLOCK, WatermarkStep};
+pub use clocks::{ClockStamp, ClockStep, EventClocks, EventSighting};
 pub use epoch_driver::{
     EpochDriver, EpochStep, MatchStep, RuleSetChange, SEQUENCER_PART, WindowStep,
 };
@@ -47,7 +46,8 @@ pub use records::{JsonRecord, RecordAlert, RecordError, RecordPipeline};
 pub use sequencer::{SEMANTICS_VERSION, Sequencer};
 pub use settings::PipelineSettings;
 pub use shards::{
-    StoredMatchRequest, WindowAnswer, WindowShard, WindowWork, run_window, split_by_shard,
+    AlertRetraction, AmendPass, EpochMoves, StoredMatchRequest, WindowAnswer, WindowShard,
+    WindowWork, run_window, split_by_shard,
 };
 pub use system::unit_detached_alert;
 pub use trees::{KINSHIP_PART, RuleTrees, StandaloneTrees};

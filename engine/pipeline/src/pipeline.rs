@@ -109,7 +109,19 @@ impl Pipeline {
         self.run_epoch()
     }
 
-    /// The end of all input: every open window ends.
+    /// Amends the keys whose matches came out of order, as the record at `position` asks.
+    pub fn amend(&mut self, position: Position, most_rows: usize) -> EpochOutcome {
+        self.driver.begin_amend(position, most_rows);
+        self.run_epoch()
+    }
+
+    /// The end of input, though not of time: every key is amended, and windows stay open.
+    pub fn finish_input(&mut self) -> EpochOutcome {
+        let position = self.driver.sequencer().next_position();
+        self.amend(position, usize::MAX)
+    }
+
+    /// The end of all input: every key is amended, and every open window ends.
     pub fn close_input(&mut self) -> EpochOutcome {
         self.driver.begin_close();
         self.run_epoch()
@@ -146,8 +158,7 @@ impl Pipeline {
                 let work = WindowWork {
                     layer: step.layer,
                     matches: step.matches.remove(unit).unwrap_or_default(),
-                    steps: Arc::clone(&step.steps),
-                    closes_at: step.closes_at,
+                    moves: Arc::clone(&step.moves),
                 };
                 answers.append(run_window(window, work));
             }

@@ -19,6 +19,7 @@ pub struct WindowPlan {
     keys_per_rule: usize,
     shards: usize,
     lateness: Arc<[Span]>,
+    horizon: Span,
 }
 
 impl WindowPlan {
@@ -28,6 +29,7 @@ impl WindowPlan {
             keys_per_rule: settings.keys_per_rule,
             shards: settings.shards.max(1),
             lateness: effective_lateness(&set, settings).into(),
+            horizon: settings.amend_horizon,
             set,
         }
     }
@@ -37,8 +39,7 @@ impl WindowPlan {
         self.shards
     }
 
-    /// How far behind the watermark a match of a rule may come and still count, what the rule reads
-    /// included.
+    /// How far behind the front alerts of a rule become final, what the rule reads included.
     pub fn lateness(&self, rule: u32) -> Span {
         let found = self.lateness.get(rule as usize);
         found.copied().unwrap_or(Span::ZERO)
@@ -89,6 +90,8 @@ impl WindowPlan {
             keys: self.keys_per_rule.div_ceil(self.shards),
             events_per_key: limits::EVENTS_PER_KEY,
             lateness: self.lateness(rule),
+            // No alert may still be early when what it rests on is dropped.
+            horizon: self.horizon.max(self.lateness(rule)),
             ..WindowLimits::default()
         }
     }

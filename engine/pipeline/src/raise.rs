@@ -111,10 +111,9 @@ pub(crate) fn build_alert(rule: &Rule, detection: &Detection, words: AlertConten
         trigger: AlertTrigger {
             id: detection.trigger.event_id.clone(),
             // That of an alert only orders it.
-            sequence: detection
-                .trigger
-                .sequence
-                .filter(|_| detection.trigger.place.layer == 0),
+            sequence: (detection.trigger.order.place.layer == 0)
+                .then(|| detection.trigger.order.sequence())
+                .flatten(),
         },
         evidence: detection.evidence.clone(),
         message,

@@ -8,13 +8,12 @@
 use std::sync::Arc;
 
 use larum_event::{
-    Alert, Detection, EvaluationPlace, EventId, Match, Position, Span, TenantId, Timestamp,
-    Watermark,
+    Alert, Detection, EvaluationPlace, EventId, EventOrder, Match, Position, Span, TenantId,
+    Timestamp,
 };
 use larum_rule::{AlertText, JsonReadError, PathMap, RecordMatcher, RuleMatch, RuleSet};
 use larum_window::{ClockMove, MatchOutcome, RuleWindow};
 
-use crate::clocks::TENANT_CLOCK;
 use crate::plan::WindowPlan;
 use crate::raise::{AlertContent, build_alert};
 use crate::settings::PipelineSettings;
@@ -63,7 +62,7 @@ pub struct RecordPipeline {
     matcher: RecordMatcher,
     /// By rule; `None` for rules that take no part.
     windows: Vec<Option<RuleWindow>>,
-    watermark: Watermark,
+    front: Timestamp,
     /// The time that the windows have reached.
     advanced_to: Timestamp,
     place: EvaluationPlace,
@@ -87,7 +86,7 @@ impl RecordPipeline {
             matcher,
             set,
             tenant: TenantId::default_tenant(),
-            watermark: Watermark::MIN,
+            front: Timestamp::MIN,
             advanced_to: Timestamp::MIN,
             place: EvaluationPlace::for_raw_event(Position::START),
             late: 0,
@@ -123,8 +122,7 @@ impl RecordPipeline {
                 false => Err(RecordError::NoTime),
             };
         };
-        let order = Watermark::of_event(time, Some(record.number));
-        self.watermark = self.watermark.max(order);
+        self.front = self.front.max(time);
         self.place = EvaluationPlace::for_raw_event(Position(record.number));
         if !self.found.is_empty() {
             let id = id();
@@ -135,7 +133,7 @@ impl RecordPipeline {
             self.found = found;
         }
         // After the record's own matches, so that its time does not make them late.
-        if self.watermark.time >= self.advanced_to.saturating_add(ADVANCE_EVERY) {
+        if self.front >= self.advanced_to.saturating_add(ADVANCE_EVERY) {
             self.advance_windows();
         }
         self.raise_alerts(out);
@@ -144,6 +142,9 @@ impl RecordPipeline {
 
     /// Ends the input; windows stay open.
     pub fn finish(&mut self, out: &mut Vec<RecordAlert>) {
+        for window in self.windows.iter_mut().flatten() {
+            window.amend(usize::MAX, self.place, &mut self.detections);
+        }
         self.advance_windows();
         self.raise_alerts(out);
     }
@@ -165,14 +166,12 @@ impl RecordPipeline {
         let matched = Match {
             rule: found.rule,
             tenant: self.tenant.clone(),
-            clock: TENANT_CLOCK,
             key: found.key,
-            time,
-            sequence: Some(self.place.position.0),
+            order: EventOrder::of_event(time, 0, None, self.place.position),
             place: self.place,
+            source: 0,
+            front: Timestamp::MIN,
             event_id: id.clone(),
-            watermark: self.watermark,
-            joins: false,
             steps: found.steps,
             values: found.values,
             event: None,
@@ -183,13 +182,13 @@ impl RecordPipeline {
         }
     }
 
-    /// Moves the windows' clocks to the watermark.
+    /// Moves the windows' clocks to the front.
     fn advance_windows(&mut self) {
-        self.advanced_to = self.watermark.time;
+        self.advanced_to = self.front;
         let moved = ClockMove {
             tenant: &self.tenant,
-            clock: TENANT_CLOCK,
-            watermark: self.watermark,
+            front: self.front,
+            source: None,
             place: self.place,
         };
         for window in self.windows.iter_mut().flatten() {

@@ -6,7 +6,7 @@
 //! Invariant: everything here is a function of the log and the rules, so a recovery from a
 //! checkpoint raises the same alerts with the same ids.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use larum_event::{
@@ -18,24 +18,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::breakers::{RuleBreakers, RuleOutage};
 use crate::causes::CauseDepths;
-use crate::clocks::{EventClocks, EventSighting, WatermarkStep};
-use crate::early_alerts::EarlyAlerts;
+use crate::clocks::{ClockStep, EventClocks, EventSighting};
 use crate::epoch::Epoch;
 use crate::epoch_item::{EpochItem, EventInput};
 use crate::epoch_outcome::EpochOutcome;
 use crate::error::CheckpointError;
 use crate::late_events::{LateMatch, LateMatches};
 use crate::matching::{MatchOutput, PlacedFault, SkippedRules};
-use crate::settings::PipelineSettings;
 use crate::system;
 
 mod raising;
 
 /// Changes whenever the same log and rules would give other alerts, so that a recovery does not
 /// report the difference as damage.
-pub const SEMANTICS_VERSION: u32 = 3;
+pub const SEMANTICS_VERSION: u32 = 4;
 
-/// Clocks, causes, breakers and early alerts, and which rules are detached.
+/// Clocks, causes and breakers, and which rules are detached.
 #[derive(Debug)]
 pub struct Sequencer {
     set: Arc<RuleSet>,
@@ -49,7 +47,6 @@ struct SequencerState {
     clocks: EventClocks,
     causes: CauseDepths,
     breakers: RuleBreakers,
-    early: EarlyAlerts,
     /// The last position of any epoch so far.
     reached: Position,
     /// The latest known time of arrival; never decreases.
@@ -58,12 +55,11 @@ struct SequencerState {
 
 impl Sequencer {
     /// A sequencer that has seen nothing.
-    pub fn new(set: Arc<RuleSet>, settings: &PipelineSettings) -> Self {
+    pub fn new(set: Arc<RuleSet>) -> Self {
         let state = SequencerState {
-            clocks: EventClocks::new(settings.max_lag),
+            clocks: EventClocks::default(),
             causes: CauseDepths::default(),
             breakers: RuleBreakers::default(),
-            early: EarlyAlerts::default(),
             reached: Position::START,
             admitted: MonotonicTime::default(),
         };
@@ -76,18 +72,11 @@ impl Sequencer {
 
     /// Continues with other rules. Clocks and causes stay, and so do the breakers of rules whose
     /// meaning is unchanged.
-    pub(crate) fn activate_rules(&mut self, set: Arc<RuleSet>, settings: &PipelineSettings) {
+    pub(crate) fn activate_rules(&mut self, set: Arc<RuleSet>) {
         let reached = self.state.reached;
         self.state.breakers.activate_rules(&self.set, &set, reached);
-        let kept: BTreeSet<&RuleId> = (0..)
-            .zip(self.set.rules())
-            .filter(|(number, _)| set.successor(&self.set, *number).is_some())
-            .map(|(_, rule)| &rule.id)
-            .collect();
-        self.state.early.retain_rules(|rule| kept.contains(rule));
         self.set = set;
         self.detached.clear();
-        self.state.clocks.set_max_lag(settings.max_lag);
     }
 
     /// The rules in force.
@@ -117,8 +106,8 @@ impl Sequencer {
         self.state.breakers.outages().cloned().collect()
     }
 
-    /// Takes over the breakers of `rules`, and which of their alerts are early, from a checkpoint's
-    /// part of a run that asked them, as this one did not.
+    /// Takes over the breakers of `rules` from a checkpoint's part of a run that asked them, as
+    /// this one did not.
     ///
     /// # Errors
     /// The bytes are not those of [`Sequencer::checkpoint`].
@@ -129,13 +118,17 @@ impl Sequencer {
     ) -> Result<(), CheckpointError> {
         let state = decode_state(bytes)?;
         self.state.breakers.adopt_rules(&state.breakers, &rules);
-        self.state.early.adopt_rules(state.early, &rules);
         Ok(())
     }
 
     /// How far event time has come over all tenants.
     pub fn watermark(&self) -> Timestamp {
-        self.state.clocks.watermark()
+        self.state.clocks.front()
+    }
+
+    /// The position behind everything so far.
+    pub(crate) fn next_position(&self) -> Position {
+        self.state.reached.next()
     }
 
     /// Tenants that have a clock.
@@ -177,7 +170,8 @@ impl Sequencer {
             }
             let sequence = envelope.sequence.or(input.record);
             let place = EvaluationPlace::for_raw_event(input.position);
-            let sighting = EventSighting::from_event(&input.event, sequence, input.arrived, place);
+            let sighting =
+                EventSighting::from_event(&input.event, sequence, input.arrived, input.position);
             let stamp = self.state.clocks.observe(sighting, &mut steps);
             // Before the next event, which may name this one as its cause.
             if let Some(cause) = &envelope.causation_id {
@@ -188,11 +182,10 @@ impl Sequencer {
             raw.push(EpochItem {
                 place,
                 event: input.event.clone(),
-                time: stamp.counts_at,
-                clock: stamp.clock,
-                before: stamp.before,
-                watermark: stamp.watermark,
-                sequence,
+                order: stamp.order,
+                source: stamp.source,
+                front: stamp.front,
+                alert_id: None,
                 raised_by: None,
                 raw_event: None,
             });
@@ -219,6 +212,16 @@ impl Sequencer {
         self.state.clocks.tick(at, place, &mut steps);
         self.state.reached = position;
         new_epoch(Vec::new(), steps, place)
+    }
+
+    /// Starts an epoch without events in which keys are amended, as the record at `position` asks.
+    pub(crate) fn begin_amend(&mut self, position: Position) -> Epoch {
+        self.state.reached = position;
+        new_epoch(
+            Vec::new(),
+            Vec::new(),
+            EvaluationPlace::for_raw_event(position),
+        )
     }
 
     /// Starts the last epoch, after all input, in which everything that is open ends.
@@ -342,10 +345,12 @@ fn decode_state(bytes: &[u8]) -> Result<SequencerState, CheckpointError> {
     })
 }
 
-fn new_epoch(raw: Vec<EpochItem>, steps: Vec<WatermarkStep>, end: EvaluationPlace) -> Epoch {
+fn new_epoch(raw: Vec<EpochItem>, steps: Vec<ClockStep>, end: EvaluationPlace) -> Epoch {
     Epoch {
         raw: raw.into(),
         alerts: Vec::new(),
+        retracted: Vec::new(),
+        withdrawn: HashMap::new(),
         steps: steps.into(),
         outcome: EpochOutcome::default(),
         system: Vec::new(),

@@ -8,14 +8,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::iter::Peekable;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use larum_event::{Detection, EvaluationPlace, GroupKey, Match, TenantId, Timestamp, Watermark};
+use larum_event::{
+    Detection, EvaluationPlace, EventId, GroupKey, Match, Position, TenantId, Timestamp,
+};
 use larum_rule::RuleSet;
 use larum_window::{MatchOutcome, RuleWindow, ScriptFault};
 
-use crate::clocks::WatermarkStep;
+use crate::clocks::ClockStep;
 use crate::late_events::LateMatch;
 
 /// One shard of one rule's window.
@@ -43,6 +46,39 @@ impl fmt::Display for WindowShard {
     }
 }
 
+/// What happens to all windows of a layer in one epoch, besides their own matches.
+#[derive(Debug, Clone, Default)]
+pub struct EpochMoves {
+    /// How event time moves.
+    pub steps: Arc<[ClockStep]>,
+    /// Alerts of the layers below that do not follow any more, by position.
+    pub retracted: Vec<AlertRetraction>,
+    /// Whether keys are amended, at the end.
+    pub amend: Option<AmendPass>,
+    /// Where open windows end after that, if input ends with the epoch.
+    pub closes_at: Option<EvaluationPlace>,
+}
+
+/// An alert that rules above have seen and that does not follow from the events any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertRetraction {
+    /// The record that made it so.
+    pub position: Position,
+    /// Whose alert it was.
+    pub tenant: TenantId,
+    /// Its alert id.
+    pub alert: EventId,
+}
+
+/// One pass over the keys whose matches came out of order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AmendPass {
+    /// Most matches that each window reads for one tenant; the rest waits for the next pass.
+    pub most_rows: usize,
+    /// The place of the record that asks for it.
+    pub place: EvaluationPlace,
+}
+
 /// What one unit has to do in one epoch and layer.
 #[derive(Debug, Clone)]
 pub struct WindowWork {
@@ -50,10 +86,8 @@ pub struct WindowWork {
     pub layer: u8,
     /// Its matches, in order.
     pub matches: Vec<Match>,
-    /// How event time moves over the epoch.
-    pub steps: Arc<[WatermarkStep]>,
-    /// Where its window closes after that, if input ends with the epoch.
-    pub closes_at: Option<EvaluationPlace>,
+    /// What happens besides.
+    pub moves: Arc<EpochMoves>,
 }
 
 /// A window cannot go on with one key before it has seen older matches of it again, which are
@@ -82,6 +116,8 @@ pub struct WindowAnswer {
     pub faults: Vec<(EvaluationPlace, ScriptFault)>,
     /// Stored matches that windows need before they can go on.
     pub requests: Vec<StoredMatchRequest>,
+    /// Keys whose matches came out of order and wait for an [`AmendPass`].
+    pub dirty_keys: u64,
 }
 
 /// Splits matches by unit, keeping their order inside of each.
@@ -101,33 +137,47 @@ pub fn split_by_shard(matches: Vec<Match>, shards: usize) -> BTreeMap<WindowShar
 pub fn run_window(window: &mut RuleWindow, work: WindowWork) -> WindowAnswer {
     let mut answer = WindowAnswer::default();
     let mut matches = work.matches.into_iter().peekable();
-    for step in work.steps.iter() {
+    let mut retracted = work.moves.retracted.iter().peekable();
+    for step in work.moves.steps.iter() {
         let moved = step.for_layer(work.layer);
-        // Matches before the move go in first: time that passes later must not expire them early.
-        while let Some(found) = matches.next_if(|found| found.place < moved.place) {
-            answer.add_match(window, found, &work.steps);
+        // An event's matches before the time it brings: its source is followed from then on.
+        while let Some(found) = matches.next_if(|found| found.place <= moved.place) {
+            retract_alerts(window, &mut retracted, found.place.position);
+            answer.add_match(window, found);
         }
+        retract_alerts(window, &mut retracted, moved.place.position);
         window.advance_clock(&moved, &mut answer.detections);
         answer.collect_faults(window, moved.place);
     }
     for found in matches {
-        answer.add_match(window, found, &work.steps);
+        retract_alerts(window, &mut retracted, found.place.position);
+        answer.add_match(window, found);
+    }
+    retract_alerts(window, &mut retracted, Position(u64::MAX));
+    // Amend after everything that came: what is out of order now must not wait for another pass.
+    if let Some(AmendPass { most_rows, place }) = work.moves.amend {
+        window.amend(most_rows, place, &mut answer.detections);
+        answer.collect_faults(window, place);
     }
     // Close last: the end of input comes after every event.
-    if let Some(end) = work.closes_at {
+    if let Some(end) = work.moves.closes_at {
         window.close(end, &mut answer.detections);
+        answer.collect_faults(window, end);
     }
+    answer.dirty_keys = window.dirty_keys() as u64;
     answer
 }
 
-/// How far the clock of `found` has come with the event at its position.
-fn clock_watermark(steps: &[WatermarkStep], found: &Match) -> Watermark {
-    let position = found.place.position;
-    let first = steps.partition_point(|step| step.place.position < position);
-    let following = steps.iter().skip(first);
-    let mut here = following.take_while(|step| step.place.position == position);
-    let own = here.find(|step| step.clock == found.clock && step.tenant == found.tenant);
-    own.map_or(Watermark::MIN, |step| step.watermark)
+/// Takes back what was retracted up to `position`. Before the alerts of the same position: one that
+/// is replaced comes again under its id.
+fn retract_alerts<'r>(
+    window: &mut RuleWindow,
+    retracted: &mut Peekable<impl Iterator<Item = &'r AlertRetraction>>,
+    position: Position,
+) {
+    while let Some(alert) = retracted.next_if(|alert| alert.position <= position) {
+        window.retract_alert(&alert.tenant, &alert.alert);
+    }
 }
 
 impl WindowAnswer {
@@ -137,21 +187,16 @@ impl WindowAnswer {
         self.late.extend(other.late);
         self.faults.extend(other.faults);
         self.requests.extend(other.requests);
+        self.dirty_keys += other.dirty_keys;
     }
 
-    fn add_match(&mut self, window: &mut RuleWindow, mut found: Match, steps: &[WatermarkStep]) {
-        let mut settled = found.watermark;
-        if found.place.layer > 0 {
-            // An alert is never late, and the time that has passed with it is settled.
-            found.joins = true;
-            settled = settled.max(clock_watermark(steps, &found));
-        }
+    fn add_match(&mut self, window: &mut RuleWindow, found: Match) {
+        let place = found.place;
         let late = LateMatch {
-            place: found.place,
+            place,
             rule: found.rule,
         };
-        let place = found.place;
-        match window.add_settled_match(found, settled, &mut self.detections) {
+        match window.add_match(found, &mut self.detections) {
             MatchOutcome::Counted => {}
             MatchOutcome::Late => self.late.push(late),
         }

@@ -32,7 +32,7 @@ pub(crate) fn depth_limit_event(rule: &Rule, detection: &Detection, depth: u8) -
         "id": format!("{id}.depth"),
         "type": "causation.limit",
         "source": "larum",
-        "time": detection.trigger.time.to_string(),
+        "time": detection.trigger.order.time.to_string(),
         "channel": "$sys",
         "severity": "high",
         "causationId": detection.trigger.event_id.as_str(),

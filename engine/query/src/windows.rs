@@ -58,14 +58,12 @@ pub struct OpenGroup {
     pub condition: String,
     /// Whose group.
     pub tenant: TenantId,
-    /// The clock it runs on; 0 is the tenant's, others are those of sources that run on their own.
-    pub clock: u32,
     /// Its key, by name.
     pub key: Map<String, Value>,
     /// Events that count now.
     pub events: u64,
-    /// Of them those that late ones may still precede.
-    pub pending: u64,
+    /// Whether events came out of order that do not count yet; they will within a second.
+    pub out_of_order: bool,
     /// What is measured, where that is something else than a count.
     pub value: Option<Value>,
     /// What a count has to come to, where that decides.
@@ -74,7 +72,7 @@ pub struct OpenGroup {
     pub oldest: Option<Timestamp>,
     /// The last moment before something is decided or forgotten, in event time.
     pub until: Timestamp,
-    /// How far its clock has come, the rule's lateness taken off.
+    /// How far event time has come, the rule's lateness taken off.
     pub watermark: Timestamp,
     /// Whether an alert of it is open.
     pub open: bool,
@@ -184,10 +182,9 @@ fn to_open_group(rule: &Rule, key: KeyView) -> OpenGroup {
         rule: rule.id.clone(),
         condition: rule.window.to_string(),
         tenant: key.tenant,
-        clock: key.clock,
         key: names.zip(members).collect(),
         events: key.events,
-        pending: key.pending,
+        out_of_order: key.is_dirty,
         value: key.value.map(larum_event::Amount::to_json),
         threshold: count_threshold(&rule.window),
         oldest: key.oldest,

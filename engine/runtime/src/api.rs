@@ -109,7 +109,8 @@ impl DeliveredEvent {
             | RecordBody::UnitAttached(_)
             | RecordBody::GapFilled(_)
             | RecordBody::CursorMoved(_)
-            | RecordBody::Tick { .. } => return None,
+            | RecordBody::Tick { .. }
+            | RecordBody::Amend { .. } => return None,
         };
         let position = record.position;
         Some(Arc::new(Self { position, event }))

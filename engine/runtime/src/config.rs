@@ -2,9 +2,9 @@
 //!
 //! Owns the settings and their defaults; checking files, flags and the environment is the binary's
 //! job.
-//! Invariant: what evaluation reads of these (`max_lag`, `lateness`, `keys_per_rule`, the rules) is
-//! written into the log when it takes effect, so a replay never depends on what a configuration
-//! says later.
+//! Invariant: what evaluation reads of these (`amend_horizon`, `lateness`, `keys_per_rule`, the
+//! rules) is written into the log when it takes effect, so a replay never depends on what a
+//! configuration says later.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -107,10 +107,10 @@ pub struct EngineConfig {
     pub tenants: larum_admit::TenantPolicy,
     /// The severity of event types, for events that say none.
     pub severities: SeverityPolicy,
-    /// A source further than this behind its tenant runs on a clock of its own.
-    pub max_lag: Span,
-    /// How far behind the watermark an event may come and still count, for rules that say nothing
-    /// themselves.
+    /// How far behind the front an event may arrive and still count in windows. Matches are kept in
+    /// memory for as long.
+    pub amend_horizon: Span,
+    /// How far behind the front alerts become final, for rules that say nothing themselves.
     pub lateness: Span,
     /// Most live keys of one rule and tenant. Each shard has an equal share and evicts beyond it,
     /// even while other shards have room.
@@ -157,7 +157,7 @@ impl EngineConfig {
             window_shards: 1,
             tenants: larum_admit::TenantPolicy::default(),
             severities: SeverityPolicy::default(),
-            max_lag: Span::from_seconds(60),
+            amend_horizon: limits::AMEND_HORIZON,
             lateness: Span::ZERO,
             keys_per_rule: limits::KEYS_PER_RULE as u64,
             trees: larum_tree::GraphLimits::default(),

@@ -18,8 +18,8 @@ use std::time::Duration;
 use actix::Addr;
 use larum_actor::{ActorSnapshot, CreditBatch, Credits, Supervision, send_batch, send_control};
 use larum_event::{
-    Channel, Event, EventDefaults, EventId, Rejection, RejectionReason, Source, Span, Timestamp,
-    limits,
+    Channel, Event, EventDefaults, EventId, RecordBody, Rejection, RejectionReason, Source, Span,
+    Timestamp, limits,
 };
 use larum_log::AppendOutcome;
 use larum_query::{ReaderFactory, TreeClient};
@@ -40,6 +40,7 @@ use crate::messages::AppendHead;
 use crate::metrics::{EngineMetrics, Metric};
 use crate::rulebook::Rulebook;
 use crate::sequencing::EngineThreads;
+use crate::ticker::write_records;
 use crate::upkeep::LogUpkeep;
 use crate::watchdog::{FROZEN, Watchdog};
 
@@ -347,6 +348,16 @@ impl Engine {
         let room = limits::APPEND_QUEUE_EVENTS as u32;
         drop(self.0.append_credits.acquire(room).await);
         self.wait_until_evaluated().await;
+        // What came out of order last has not been amended yet, and its alerts are wanted now.
+        while self.0.gauges.has_dirty_keys() {
+            let amend = RecordBody::Amend {
+                most_rows: u64::MAX,
+            };
+            if !write_records(&self.0.log, vec![amend]).await {
+                break;
+            }
+            self.wait_until_evaluated().await;
+        }
         self.finish_evaluation(FinishScope::WholeLog).await;
     }
 

@@ -31,6 +31,8 @@ pub struct EngineGauges {
     /// Events accepted and not yet evaluated.
     backlog: AtomicU64,
     tick_need: SharedTickNeed,
+    /// Keys whose matches came out of order and wait to be amended.
+    dirty_keys: AtomicU64,
     log_ready: AtomicBool,
     stopping: AtomicBool,
     stopped: watch::Sender<bool>,
@@ -60,6 +62,7 @@ impl EngineGauges {
             counters: MetricCounters::new(),
             backlog: AtomicU64::new(0),
             tick_need: SharedTickNeed::default(),
+            dirty_keys: AtomicU64::new(0),
             log_ready: AtomicBool::new(true),
             stopping: AtomicBool::new(false),
             stopped: watch::Sender::new(false),
@@ -105,6 +108,16 @@ impl EngineGauges {
     /// Whether evaluation has use for ticks.
     pub(crate) fn tick_need(&self) -> &SharedTickNeed {
         &self.tick_need
+    }
+
+    /// Keys wait to be amended, so many.
+    pub(crate) fn set_dirty_keys(&self, keys: u64) {
+        self.dirty_keys.store(keys, Ordering::Relaxed);
+    }
+
+    /// Whether keys wait to be amended.
+    pub(crate) fn has_dirty_keys(&self) -> bool {
+        self.dirty_keys.load(Ordering::Relaxed) > 0
     }
 
     /// Adds to a metric without labels that nothing else here depends on.

@@ -12,7 +12,7 @@ use actix::Message;
 use larum_actor::CreditBatch;
 use larum_event::{EpochCommit, Event, Match, Position, Record, RecordBody, Timestamp, TreeLookup};
 use larum_log::{AppendOutcome, CheckpointPart, LogError};
-use larum_pipeline::{EpochItem, MatchOutput, SkippedRules, WatermarkStep, WindowAnswer};
+use larum_pipeline::{EpochItem, EpochMoves, MatchOutput, SkippedRules, WindowAnswer};
 use larum_query::{WindowKeys, WindowsQuery};
 use larum_window::RuleWindow;
 use tokio::sync::oneshot;
@@ -97,8 +97,8 @@ pub type WindowBatch = CreditBatch<Match, WindowHead>;
 pub struct WindowHead {
     /// The layer of its rule.
     pub layer: u8,
-    /// How event time moves over the epoch.
-    pub steps: Arc<[WatermarkStep]>,
+    /// What happens besides.
+    pub moves: Arc<EpochMoves>,
     /// The answer.
     pub reply: ReplySender<Result<WindowReport, UnitFailure>>,
 }

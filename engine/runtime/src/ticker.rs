@@ -1,14 +1,15 @@
-//! Time that passes while nothing arrives.
+//! Time that passes while nothing arrives, and keys that wait to be amended.
 //!
-//! Owns when a tick is written into the log: at most once a second, and only while it can decide
-//! something. That is the sequencer's to know ([`TickNeed`]); what a tick does is the pipeline's,
-//! from the log, like everything else.
+//! Owns when a record is written into the log that lets evaluation go on by itself: a tick at most
+//! once a second, and only while it can decide something ([`TickNeed`]); and a record that asks to
+//! amend keys at most five times a second, while some wait for it. What either does is the
+//! pipeline's, from the log, like everything else.
 
 use std::sync::Arc;
 
 use actix::{Addr, Arbiter};
 use larum_actor::{RuntimeClock, send_control};
-use larum_event::{RecordBody, Span};
+use larum_event::{RecordBody, Span, limits};
 use tokio::sync::oneshot;
 use tracing::warn;
 
@@ -17,50 +18,69 @@ use crate::gauges::EngineGauges;
 use crate::messages::AppendControl;
 use crate::tick_need::TickNeed;
 
-/// How often it is looked at.
-const EVERY: Span = Span::from_seconds(1);
+/// How often it is looked at whether keys wait.
+const AMEND_EVERY: Span = Span::from_nanos(200_000_000);
+/// A tick is due after so many looks: once a second.
+const LOOKS_PER_TICK: u32 = 5;
 
-/// Writes ticks until the engine stops.
+/// Writes ticks and amendments until the engine stops.
 pub(crate) fn start_ticker(
     on: &Arbiter,
     log: Addr<LogActor>,
     clock: RuntimeClock,
     gauges: Arc<EngineGauges>,
 ) {
-    let mut due = clock.monotonic().saturating_add(EVERY);
+    let mut due = clock.monotonic().saturating_add(AMEND_EVERY);
     on.spawn(async move {
         let mut seen = gauges.accepted_count();
+        let mut looks = 0;
         loop {
             clock.sleep_until(due).await;
             // Counted from here, however long the log takes.
-            due = clock.monotonic().saturating_add(EVERY);
+            due = clock.monotonic().saturating_add(AMEND_EVERY);
             if gauges.is_stopping() {
                 return;
             }
-            let before = std::mem::replace(&mut seen, gauges.accepted_count());
-            let is_due = match gauges.tick_need().get() {
-                TickNeed::Never => false,
-                TickNeed::WhenQuiet => seen == before,
-                TickNeed::Always => true,
-            };
-            if is_due && !write_tick(&log, &clock).await {
+            let mut bodies = Vec::new();
+            // Amend before time passes: what a dirty key waits for is not decided by a tick.
+            if gauges.has_dirty_keys() {
+                bodies.push(RecordBody::Amend {
+                    most_rows: limits::AMENDED_ROWS as u64,
+                });
+            }
+            looks += 1;
+            if looks >= LOOKS_PER_TICK {
+                looks = 0;
+                let before = std::mem::replace(&mut seen, gauges.accepted_count());
+                if is_tick_due(gauges.tick_need().get(), seen == before) {
+                    bodies.push(RecordBody::Tick { at: clock.now() });
+                }
+            }
+            if !bodies.is_empty() && !write_records(&log, bodies).await {
                 return;
             }
         }
     });
 }
 
-/// Whether the log is still there.
-async fn write_tick(log: &Addr<LogActor>, clock: &RuntimeClock) -> bool {
+fn is_tick_due(need: TickNeed, is_quiet: bool) -> bool {
+    match need {
+        TickNeed::Never => false,
+        TickNeed::WhenQuiet => is_quiet,
+        TickNeed::Always => true,
+    }
+}
+
+/// Writes `bodies`, and says whether the log is still there.
+pub(crate) async fn write_records(log: &Addr<LogActor>, bodies: Vec<RecordBody>) -> bool {
     let (reply, answer) = oneshot::channel();
-    let bodies = vec![RecordBody::Tick { at: clock.now() }];
     if send_control(&log.clone().recipient(), AppendControl { bodies, reply }).is_err() {
         return false;
     }
     match answer.await {
         Ok(Ok(_)) => true,
         Ok(Err(error)) => {
-            // The next one tells the same time and more.
+            // The next ones say the same and more.
             warn!(%error, "a tick was not written");
             true
         }

@@ -4,11 +4,9 @@
 //! condition on that begins and ceases to hold. It is given matches in order, as [`crate::state`]
 //! describes; disorder is the caller's job.
 //! Invariant: a state is as compact as it can be, so equal states have equal bytes, and a key with
-//! one match takes 40 bytes whatever the window. Most keys are such.
+//! one match takes 48 bytes whatever the window. Most keys are such.
 
 mod rule;
-
-mod packed_event_ref;
 
 mod reading;
 
@@ -43,12 +41,12 @@ use serde::{Deserialize, Serialize};
 use self::alert::AlertPhase;
 use self::batch::BatchWindow;
 use self::measure_state::MeasuredValue;
-use self::packed_event_ref::PackedEventRef;
 use self::reading::EventReading;
 pub(crate) use self::rule::AggregateRule;
 use self::rule::StateShape;
 use self::running::RunningWindow;
 use self::seen_values::SeenValues;
+use crate::packed_event_ref::PackedEventRef;
 use crate::state::{StateOutput, StateView, WindowEvent};
 
 /// The state of one key.

@@ -6,23 +6,22 @@
 //! that was written; states are checked against the rule, so damaged bytes are refused and never
 //! panic later.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
-use larum_event::{Event, MatchValues, TenantId, Timestamp, Watermark, WindowSpec};
+use larum_event::{TenantId, Timestamp, WindowSpec};
 use serde::{Deserialize, Serialize};
 
-use crate::condition::{ConditionState, WindowCondition};
+use crate::condition::WindowCondition;
 use crate::error::WindowRestoreError;
-use crate::event_ref::{EventOrder, EventRef};
-use crate::key::{KeyState, OpenAlert, UnsettledState};
+use crate::key::KeyState;
 use crate::limits::WindowLimits;
 use crate::slots::{KeySlot, KeySlots};
-use crate::state::{StateOutput, WindowEvent};
-use crate::tenant_keys::{KeyClock, TenantKeys};
+use crate::sources::TenantTime;
+use crate::tenant_keys::TenantKeys;
 use crate::window::RuleWindow;
 
 /// Goes up whenever one of the types below changes.
-const FORMAT: u8 = 3;
+const FORMAT: u8 = 5;
 
 /// Upper bound of slot numbers, more than any window has: damaged bytes must not allocate without
 /// limit.
@@ -42,33 +41,17 @@ struct WindowCheckpoint {
 struct TenantKeysCheckpoint {
     /// Whether keys that are not listed were removed.
     is_complete: bool,
-    clocks: BTreeMap<u32, Watermark>,
-    /// `None` for a key that was removed.
+    time: TenantTime,
+    /// `None` for a key that was removed. A key is bytes of its own, so that a change of one need
+    /// not read the others.
     keys: BTreeMap<KeySlot, Option<KeyCheckpoint>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 struct KeyCheckpoint {
-    clock: u32,
-    key: Box<[u8]>,
     timer: Timestamp,
-    settled: ConditionState,
-    unsettled: Option<UnsettledCheckpoint>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct UnsettledCheckpoint {
-    pending: Vec<EventCheckpoint>,
-    open_alerts: VecDeque<OpenAlert>,
-    forced_until: Option<EventOrder>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct EventCheckpoint {
-    event_ref: EventRef,
-    steps: u32,
-    values: MatchValues,
-    event: Option<String>,
+    /// A [`KeyState`].
+    state: Vec<u8>,
 }
 
 impl RuleWindow {
@@ -85,6 +68,7 @@ impl RuleWindow {
     pub fn take_checkpoint(&mut self) -> Vec<u8> {
         for keys in self.tenants.values_mut() {
             drop(keys.take_changed_slots());
+            keys.take_time_changed();
         }
         self.removed_tenants = Some(BTreeSet::new());
         self.checkpoint()
@@ -109,7 +93,8 @@ impl RuleWindow {
             // A tenant that was removed and came back is written in full: its old keys must not
             // survive.
             let whole = tenants.contains_key(tenant);
-            if changed.is_empty() && !whole {
+            let is_time_changed = keys.take_time_changed();
+            if changed.is_empty() && !is_time_changed && !whole {
                 continue;
             }
             let slots: Vec<KeySlot> = if whole {
@@ -204,7 +189,7 @@ fn apply_changes(
         if changed.is_complete {
             tenant_state.keys.clear();
         }
-        tenant_state.clocks = changed.clocks;
+        tenant_state.time = changed.time;
         tenant_state.keys.extend(changed.keys);
         tenant_state.keys.retain(|_, key| key.is_some());
     }
@@ -216,60 +201,27 @@ fn tenant_checkpoint(
     slots: impl Iterator<Item = KeySlot>,
     is_whole: bool,
 ) -> TenantKeysCheckpoint {
-    let clocks = keys.clocks.iter();
     TenantKeysCheckpoint {
         is_complete: is_whole,
-        clocks: clocks
-            .map(|(number, clock)| (*number, clock.watermark))
-            .collect(),
+        time: keys.time.clone(),
         keys: slots
             .map(|slot| {
                 let key_state = keys.slots().get(slot);
-                (
-                    slot,
-                    key_state.map(|key_state| key_checkpoint(key_state, keys.timer_due_time(slot))),
-                )
+                let written = key_state.map(|key_state| KeyCheckpoint {
+                    timer: keys.timer_due_time(slot),
+                    state: postcard::to_stdvec(key_state)
+                        .expect("a vector takes any number of bytes"),
+                });
+                (slot, written)
             })
             .collect(),
     }
 }
 
-fn key_checkpoint(key_state: &KeyState, timer: Timestamp) -> KeyCheckpoint {
-    let unsettled = key_state
-        .unsettled
-        .as_ref()
-        .map(|unsettled| UnsettledCheckpoint {
-            pending: unsettled.pending.iter().map(event_checkpoint).collect(),
-            open_alerts: unsettled.open_alerts.clone(),
-            forced_until: unsettled.forced_until,
-        });
-    KeyCheckpoint {
-        clock: key_state.clock,
-        key: key_state.key.clone(),
-        timer,
-        settled: key_state.settled.clone(),
-        unsettled,
-    }
-}
-
-fn event_checkpoint(event: &WindowEvent) -> EventCheckpoint {
-    EventCheckpoint {
-        event_ref: event.event_ref.clone(),
-        steps: event.steps,
-        values: event.values.clone(),
-        event: event.event.as_ref().map(|event| event.json().to_owned()),
-    }
-}
-
 fn restore_keys(
     written: TenantKeysCheckpoint,
-    condition: &mut WindowCondition,
+    condition: &WindowCondition,
 ) -> Result<TenantKeys, WindowRestoreError> {
-    let clocks: BTreeMap<u32, KeyClock> = written
-        .clocks
-        .into_iter()
-        .map(|(number, watermark)| (number, KeyClock::new(watermark)))
-        .collect();
     let mut keys = BTreeMap::new();
     let mut timers = Vec::new();
     for (slot, key) in written.keys {
@@ -277,68 +229,13 @@ fn restore_keys(
         if slot.index() >= SLOTS_MOST {
             return Err(damaged_error("a key has a slot beyond all limits"));
         }
+        let state: KeyState = postcard::from_bytes(&key.state)?;
+        if !state.is_sound(condition) {
+            return Err(damaged_error("a key has a state that its rule cannot have"));
+        }
         timers.push((slot, key.timer));
-        keys.insert(slot, restore_key(key, condition)?);
+        keys.insert(slot, state);
     }
-    TenantKeys::restore(KeySlots::restore(keys), &timers, clocks).ok_or(damaged_error(
-        "a key occurs twice or runs on a clock that is not there",
-    ))
-}
-
-fn restore_key(
-    key: KeyCheckpoint,
-    condition: &mut WindowCondition,
-) -> Result<KeyState, WindowRestoreError> {
-    if !key.settled.is_sound(&condition.kind) {
-        return Err(damaged_error("a key has a state that its rule cannot have"));
-    }
-    let unsettled = key.unsettled.map(|unsettled| {
-        let restored = unsettled.pending.into_iter().map(restore_event);
-        let pending: VecDeque<WindowEvent> = restored
-            .collect::<Option<_>>()
-            .ok_or(damaged_error("an event does not read back"))?;
-        if !pending
-            .iter()
-            .is_sorted_by_key(|event| event.event_ref.order)
-        {
-            return Err(damaged_error("events are out of order"));
-        }
-        let mut ahead = None;
-        if condition.fires_early() && !pending.is_empty() {
-            // The ahead state is not written; rebuild it from the settled one. Its reports were
-            // emitted before.
-            let mut state = key.settled.clone();
-            let mut output = StateOutput::default();
-            for event in &pending {
-                state.take_event(event, &mut condition.kind, &mut output);
-            }
-            ahead = Some(state);
-        }
-        Ok(Box::new(UnsettledState {
-            pending,
-            ahead,
-            spare: None,
-            open_alerts: unsettled.open_alerts,
-            forced_until: unsettled.forced_until,
-        }))
-    });
-    Ok(KeyState {
-        key: key.key,
-        clock: key.clock,
-        settled: key.settled,
-        unsettled: unsettled.transpose()?,
-    })
-}
-
-fn restore_event(written: EventCheckpoint) -> Option<WindowEvent> {
-    let event = match written.event {
-        Some(text) => Some(Event::from_canonical(&text).ok()?),
-        None => None,
-    };
-    Some(WindowEvent {
-        event_ref: written.event_ref,
-        steps: written.steps,
-        values: written.values,
-        event,
-    })
+    TenantKeys::restore(KeySlots::restore(keys), &timers, written.time)
+        .ok_or(damaged_error("a key occurs twice"))
 }

@@ -66,25 +66,14 @@ impl WindowCondition {
         }
     }
 
-    /// Whether alerts are raised ahead of the watermark.
-    pub(crate) fn fires_early(&self) -> bool {
+    /// Whether an alert is raised with the match that completes it. Other alerts wait until nothing
+    /// is to be expected any more that could undo them.
+    pub(crate) fn fires_at_once(&self) -> bool {
         self.decided == DecisionTime::AtOnce
     }
 }
 
 impl ConditionState {
-    /// Takes the next event in order. Time advances first, so that what expires before the event is
-    /// not counted with it.
-    pub(crate) fn take_event(
-        &mut self,
-        event: &WindowEvent,
-        kind: &mut WindowKind,
-        output: &mut StateOutput,
-    ) {
-        self.advance_to(event.time(), kind, output);
-        self.apply_event(event, kind, output);
-    }
-
     pub(crate) fn advance_to(
         &mut self,
         before: Timestamp,
@@ -105,7 +94,8 @@ impl ConditionState {
         }
     }
 
-    fn apply_event(
+    /// Applies the next event, after [`Self::advance_to`] its time.
+    pub(crate) fn apply_event(
         &mut self,
         event: &WindowEvent,
         kind: &mut WindowKind,
@@ -148,6 +138,22 @@ impl ConditionState {
             (Self::Scripted(state), WindowKind::Scripted(rule)) => state.due_time(rule),
             (Self::Aggregate(_) | Self::Sequence(_) | Self::Scripted(_), _) => None,
         }
+    }
+
+    /// The state as of `time`, without what has left it by then. That of a script stays as it is.
+    pub(crate) fn as_of(&self, time: Timestamp, kind: &WindowKind) -> Self {
+        let mut state = self.clone();
+        let mut output = StateOutput::default();
+        match (&mut state, kind) {
+            (Self::Aggregate(state), WindowKind::Aggregate(rule)) => {
+                state.advance_to(time, rule, &mut output)
+            }
+            (Self::Sequence(state), WindowKind::Sequence(rule)) => {
+                state.advance_to(time, rule, &mut output)
+            }
+            (Self::Aggregate(_) | Self::Sequence(_) | Self::Scripted(_), _) => {}
+        }
+        state
     }
 
     /// Events it holds.

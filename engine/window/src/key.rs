@@ -1,382 +1,338 @@
-//! One group key: its settled events, those still open to late ones, and its alerts.
+//! One group key: its rows, its state after them, and its alerts.
 //!
-//! Events at or before the watermark are *settled*: applied to the state for good. Those beyond it
-//! are *pending*; for rules that fire at once a second state, *ahead*, has applied the pending
-//! events too. An event that arrives between pending ones rebuilds the ahead state from the settled
-//! one, and its alerts are compared with those already emitted.
+//! A match is a row. A row that comes after everything its key has taken is taken at once. Any
+//! other row, and any that is taken back, makes the key *dirty* from its place on; until it is
+//! amended the key goes on as if nothing had changed there. Amending evaluates the rows again from
+//! the last snapshot before that place, until the state is that of an old snapshot again, and emits
+//! the difference.
 //!
-//! Owns that order of settling. Which events are late is decided by `tenant_keys`, and what a state
-//! reports by `condition`.
-//! Invariant: `ahead` is always `settled` with all of `pending` applied in order, so the final
-//! alerts do not depend on the order of arrival.
+//! Owns that, and which alerts wait for time to pass. What a state reports belongs to `condition`,
+//! what was said of an alert to `alert`, and how far sources have come to `sources`.
+//! Invariant: once a key is amended, its state and its alerts are those that its rows give in
+//! order, however they arrived.
 
-mod detection_sink;
+mod alert;
+mod amend;
+mod emitter;
+mod history;
+mod retention;
+mod row;
 
-mod open_alert;
+use std::collections::{BTreeSet, VecDeque};
 
-use std::collections::VecDeque;
-
-use larum_event::{Timestamp, Watermark};
+use larum_event::{DetectionEffect, EventId, EventOrder, Span, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::condition::{ConditionState, WindowCondition};
-use crate::event_ref::EventOrder;
 use crate::state::{AlertReport, StateOutput, WindowEvent};
 
-pub(crate) use detection_sink::DetectionSink;
-pub(crate) use open_alert::{OpenAlert, OpenAlerts};
+use self::alert::{KeyAlert, RetractedAlert};
+use self::amend::take_retracted;
+pub(crate) use self::emitter::KeyContext;
+use self::history::{KeyHistory, OpenContent, Snapshot};
+
+/// Most sources that a key waits for: those that were heard last.
+const SOURCES_MOST: usize = 16;
 
 /// The state of one key.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct KeyState {
     /// The group, as [`larum_event::GroupKey::to_bytes`] writes it.
     pub(crate) key: Box<[u8]>,
-    pub(crate) clock: u32,
-    /// The state after every event up to the watermark.
-    pub(crate) settled: ConditionState,
-    /// Pending events and alerts that may still change; most keys have neither.
-    pub(crate) unsettled: Option<Box<UnsettledState>>,
+    /// After every row that was taken.
+    pub(crate) state: ConditionState,
+    /// The last row that was taken, or the last deadline that has passed.
+    reached: EventOrder,
+    history: KeyHistory,
+    /// Those that the rows give, in the order in which the state reported them.
+    alerts: VecDeque<KeyAlert>,
+    /// Those that were emitted and that the rows no longer give.
+    retracted: Vec<RetractedAlert>,
+    /// The places at which the rows differ from what the state has taken.
+    dirty: BTreeSet<EventOrder>,
+    /// The sources of its rows, the one that was heard last at the end; engine alerts have none.
+    sources: Vec<u32>,
+    /// Why it could not decide when it was asked last.
+    blocked_by: Option<Blocker>,
 }
 
-/// The part of a key that late events may still change.
-#[derive(Debug, Default)]
-pub(crate) struct UnsettledState {
-    /// Events beyond the watermark, in order.
-    pub(crate) pending: VecDeque<WindowEvent>,
-    /// The settled state with the pending events applied; `None` without any, or if the rule fires
-    /// at the watermark.
-    pub(crate) ahead: Option<ConditionState>,
-    /// A spare copy of a large settled state, so that the next pending event need not clone it.
-    pub(crate) spare: Option<SpareState>,
-    /// Alerts that are open or not final: first the open one of the settled state, then those of
-    /// the ahead state, last the retracted ones.
-    pub(crate) open_alerts: VecDeque<OpenAlert>,
-    /// Settled early up to here, because too many events were pending.
-    pub(crate) forced_until: Option<EventOrder>,
+/// What became of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowOutcome {
+    /// It was taken.
+    Taken,
+    /// It waits for the key to be amended.
+    MadeDirty,
+    /// It was there already.
+    Known,
+    /// Nothing that old is kept any more.
+    TooOld,
 }
 
-/// A copy of the settled state that follows it.
-#[derive(Debug)]
-pub(crate) struct SpareState {
-    state: ConditionState,
-    /// Events it has applied along with the settled state. It is dropped once they cost as much as
-    /// a new copy.
-    event_count: usize,
+/// What the indexes over all keys hold of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct KeyMarks {
+    /// From where on it has to be evaluated again.
+    pub(crate) dirty_from: Option<EventOrder>,
+    pub(crate) blocked_by: Option<Blocker>,
+    pub(crate) rows: usize,
 }
 
-/// Smaller states are cloned when needed; a spare copy would cost more than it saves.
-const SPARE_FROM_EVENTS: usize = 8;
-
-impl UnsettledState {
-    fn is_empty(&self) -> bool {
-        self.pending.is_empty() && self.open_alerts.is_empty() && self.spare.is_none()
-    }
-
-    /// The ahead state; a copy of the settled one if nothing was pending yet.
-    fn ensure_ahead(&mut self, settled: &ConditionState) -> &mut ConditionState {
-        let spare = self.spare.take();
-        self.ahead
-            .get_or_insert_with(|| spare.map_or_else(|| settled.clone(), |spare| spare.state))
-    }
-
-    /// Drops the ahead state, which equals the settled one once nothing is pending; a large one
-    /// becomes the spare.
-    fn retire_ahead(&mut self, settled: &ConditionState) {
-        self.forced_until = None;
-        if let Some(state) = self.ahead.take()
-            && settled.event_count() >= SPARE_FROM_EVENTS
-        {
-            self.spare = Some(SpareState {
-                state,
-                event_count: 0,
-            });
-        }
-    }
-
-    /// Applies to the spare copy what was applied to the settled state, whose reports are the ones
-    /// that count.
-    fn update_spare(
-        &mut self,
-        event: &WindowEvent,
-        settled: &ConditionState,
-        condition: &mut WindowCondition,
-    ) {
-        let Some(spare) = &mut self.spare else { return };
-        let mut output = StateOutput::default();
-        spare
-            .state
-            .take_event(event, &mut condition.kind, &mut output);
-        spare.event_count += 1;
-        if spare.event_count > settled.event_count() {
-            self.spare = None;
-        }
-    }
+/// Why a key cannot decide yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Blocker {
+    /// The source that may still send something.
+    pub(crate) source: u32,
+    /// What it has to pass.
+    pub(crate) due: Timestamp,
 }
 
 impl KeyState {
-    pub(crate) fn new(key: &[u8], clock: u32, condition: &WindowCondition) -> Self {
+    pub(crate) fn new(key: &[u8], condition: &WindowCondition) -> Self {
         Self {
             key: key.into(),
-            clock,
-            settled: condition.new_state(),
-            unsettled: None,
+            state: condition.new_state(),
+            reached: EventOrder::MIN,
+            history: KeyHistory::default(),
+            alerts: VecDeque::new(),
+            retracted: Vec::new(),
+            dirty: BTreeSet::new(),
+            sources: Vec::new(),
+            blocked_by: None,
         }
     }
 
-    /// Whether an event comes too late for this key although the watermark would still allow it.
-    pub(crate) fn is_too_late(&self, order: EventOrder) -> bool {
-        let forced = self.unsettled.as_ref().and_then(|it| it.forced_until);
-        forced.is_some_and(|forced| order < forced)
+    /// Adds a row that is not beyond the horizon.
+    pub(crate) fn add_row(&mut self, row: WindowEvent, context: &mut KeyContext<'_>) -> RowOutcome {
+        let order = row.order();
+        if order <= self.history.floor() {
+            return RowOutcome::TooOld;
+        }
+        self.note_source(row.source);
+        if order > self.reached {
+            self.take_row(row, context);
+            return RowOutcome::Taken;
+        }
+        if !self.history.insert_row(row) {
+            return RowOutcome::Known;
+        }
+        self.dirty.insert(order);
+        RowOutcome::MadeDirty
     }
 
-    /// Adds an event that is not late.
-    pub(crate) fn add_event(
-        &mut self,
-        event: WindowEvent,
-        watermark: Watermark,
-        condition: &mut WindowCondition,
-        sink: &mut DetectionSink<'_>,
-    ) {
-        let is_pending = self
-            .unsettled
-            .as_ref()
-            .is_some_and(|it| !it.pending.is_empty());
-        // Settle at once only if nothing is pending: an event must not overtake one that comes
-        // before it.
-        if !is_pending && event.event_ref.order.watermark() <= watermark {
-            self.settle_event(&event, condition, sink);
-            if let Some(unsettled) = &mut self.unsettled {
-                unsettled.update_spare(&event, &self.settled, condition);
-            }
-            self.release_unneeded(sink);
+    fn note_source(&mut self, source: u32) {
+        if source == 0 || self.sources.last() == Some(&source) {
             return;
         }
-        let unsettled = self.unsettled.get_or_insert_default();
-        let order = event.event_ref.order;
-        let index = unsettled
-            .pending
-            .iter()
-            .rposition(|other| other.event_ref.order <= order)
-            .map_or(0, |before| before + 1);
-        let is_last = index == unsettled.pending.len();
-        unsettled.pending.insert(index, event);
-        // Update the ahead state before making room: the oldest event is settled out of a complete
-        // queue.
-        if condition.fires_early() {
-            if is_last {
-                self.extend_ahead(condition, sink);
-            } else {
-                self.rebuild_ahead(condition, sink);
-            }
-        }
-        let excess = self.pending_count() > sink.pending_most;
-        if excess {
-            sink.dropped += 1;
-            self.settle_oldest(condition, sink);
+        self.sources.retain(|other| *other != source);
+        self.sources.push(source);
+        let over = self.sources.len().saturating_sub(SOURCES_MOST);
+        self.sources.drain(..over);
+    }
+
+    /// Takes back the row of an alert that was retracted below, if it is kept.
+    pub(crate) fn remove_row(&mut self, order: EventOrder) {
+        if self.history.remove_row(order) {
+            self.dirty.insert(order);
         }
     }
 
-    /// Settles everything before `watermark`.
-    pub(crate) fn settle_until(
-        &mut self,
-        watermark: Watermark,
-        condition: &mut WindowCondition,
-        sink: &mut DetectionSink<'_>,
-    ) {
-        // Settle the events first, each at its own time, and only then let the rest of the time
-        // pass: what expires at the watermark must still be there for an event before it.
-        while let Some(event) = self.pop_settled(watermark) {
-            self.settle_event(&event, condition, sink);
-        }
-        let mut output = StateOutput::default();
-        self.settled
-            .advance_to(watermark.time, &mut condition.kind, &mut output);
-        self.report_settled(output, sink);
-        let unsettled = self.unsettled.as_mut();
-        if let Some(spare) = unsettled.and_then(|it| it.spare.as_mut()) {
-            let mut output = StateOutput::default();
-            spare
-                .state
-                .advance_to(watermark.time, &mut condition.kind, &mut output);
-        }
-        self.release_unneeded(sink);
-    }
-
-    /// Ends time: everything is settled, and what waits is decided.
-    pub(crate) fn close(&mut self, condition: &mut WindowCondition, sink: &mut DetectionSink<'_>) {
-        self.settle_until(Watermark::MAX, condition, sink);
-        let mut output = StateOutput::default();
-        self.settled.close(&mut condition.kind, &mut output);
-        self.report_settled(output, sink);
-        self.discard_unsettled(sink);
-    }
-
-    /// Removes the key early: nothing more is decided, and its alerts become final as they are.
-    pub(crate) fn discard(
-        &mut self,
-        condition: &mut WindowCondition,
-        sink: &mut DetectionSink<'_>,
-    ) {
-        let mut output = StateOutput::default();
-        self.settled.discard(&mut condition.kind, &mut output);
-        self.report_settled(output, sink);
-        self.discard_unsettled(sink);
-    }
-
-    fn discard_unsettled(&mut self, sink: &mut DetectionSink<'_>) {
-        let Some(unsettled) = self.unsettled.take() else {
-            return;
+    fn take_row(&mut self, row: WindowEvent, context: &mut KeyContext<'_>) {
+        // Time first: what expires before the row must not be counted with it.
+        let (time, order) = (row.time(), row.order());
+        self.pass_time(time, context);
+        let mut output = StateOutput {
+            moment: time,
+            ..StateOutput::default()
         };
-        sink.dropped += unsettled.pending.len() as u64;
-        for mut alert in unsettled.open_alerts {
-            alert.finalize(&self.key, self.clock, sink);
+        self.state
+            .apply_event(&row, &mut context.condition.kind, &mut output);
+        self.reached = order;
+        self.apply_reports(output, Some(order), context);
+        if self.history.push_row(row, &self.state) {
+            let open = self.open_content();
+            self.history.push_snapshot(Snapshot {
+                upto: order,
+                state: self.state.clone(),
+                open,
+                rows_before: 0,
+            });
+        }
+        self.drop_excess_rows(context);
+    }
+
+    /// Lets the state see that it is `before`, without any deadline of its own.
+    fn pass_time(&mut self, before: Timestamp, context: &mut KeyContext<'_>) {
+        let mut output = StateOutput::default();
+        self.state
+            .advance_to(before, &mut context.condition.kind, &mut output);
+        self.apply_reports(output, None, context);
+    }
+
+    /// Applies what the state reports about the row at `order`, or about deadlines.
+    fn apply_reports(
+        &mut self,
+        output: StateOutput,
+        order: Option<EventOrder>,
+        context: &mut KeyContext<'_>,
+    ) {
+        context.dropped += output.dropped;
+        let key = &self.key;
+        for (report, moment) in output.reports.into_iter().zip(output.moments) {
+            let reported_at = order.unwrap_or(EventOrder::end_of(moment));
+            match report {
+                AlertReport::Fired(fired) => {
+                    let waits_until = (!context.condition.fires_at_once()).then_some(moment);
+                    let emitted = take_retracted(&mut self.retracted, &fired.anchor);
+                    let mut alert = KeyAlert::new(*fired, reported_at, waits_until, emitted);
+                    if waits_until.is_none() {
+                        alert.emit_changes(key, context);
+                    }
+                    self.alerts.push_back(alert);
+                }
+                AlertReport::Grew(content) => {
+                    if let Some(alert) = self.alerts.iter_mut().rfind(|alert| alert.is_open) {
+                        alert.set_content(*content);
+                        alert.emit_growth(key, context);
+                    }
+                }
+                AlertReport::Ended(content) => {
+                    if let Some(alert) = self.alerts.iter_mut().rfind(|alert| alert.is_open) {
+                        alert.set_content(*content);
+                        alert.is_open = false;
+                        alert.emit_growth(key, context);
+                    }
+                }
+            }
         }
     }
 
-    /// The state after every event so far, pending ones included.
-    pub(crate) fn newest_state(&self) -> &ConditionState {
-        let ahead = self.unsettled.as_ref().and_then(|it| it.ahead.as_ref());
-        ahead.unwrap_or(&self.settled)
+    /// Time has come this far: passes deadlines, and decides what waited for them.
+    pub(crate) fn advance(&mut self, context: &mut KeyContext<'_>) {
+        self.blocked_by = None;
+        // A dirty key decides nothing: its rows may say otherwise once they are in order.
+        if !self.dirty.is_empty() {
+            return;
+        }
+        let watermark = context.time.watermark();
+        while let Some(due) = self
+            .next_deadline(context.condition)
+            .filter(|due| *due < watermark)
+        {
+            self.pass_time(due.saturating_add(Span::from_nanos(1)), context);
+            self.reached = self.reached.max(EventOrder::end_of(due));
+            if self
+                .next_deadline(context.condition)
+                .is_some_and(|next| next <= due)
+            {
+                break;
+            }
+        }
+        self.finish_early_alerts(context);
+        self.blocked_by = self.decide_waiting(context);
+    }
+
+    fn decide_waiting(&mut self, context: &mut KeyContext<'_>) -> Option<Blocker> {
+        let watermark = context.time.watermark();
+        for alert in &mut self.alerts {
+            let Some(due) = alert.waits_until.filter(|due| *due < watermark) else {
+                continue;
+            };
+            if let Some(source) = context.time.find_blocker(&self.sources, due) {
+                return Some(Blocker { source, due });
+            }
+            alert.waits_until = None;
+            alert.emit_changes(&self.key, context);
+        }
+        None
+    }
+
+    fn finish_early_alerts(&mut self, context: &mut KeyContext<'_>) {
+        if context.time.lateness.is_zero() {
+            return;
+        }
+        let watermark = context.time.watermark();
+        for alert in &mut self.alerts {
+            if alert.is_early() && alert.time < watermark {
+                let content = alert.content.clone();
+                context.emit(&self.key, alert, &content, DetectionEffect::Revise);
+            }
+        }
+    }
+
+    /// Ends time: the key is amended by now; every deadline has passed, and what waits is decided.
+    pub(crate) fn close(&mut self, context: &mut KeyContext<'_>) {
+        let mut output = StateOutput::default();
+        self.state
+            .advance_to(Timestamp::MAX, &mut context.condition.kind, &mut output);
+        self.state.close(&mut context.condition.kind, &mut output);
+        self.apply_reports(output, None, context);
+        for alert in &mut self.alerts {
+            if alert.waits_until.take().is_some() {
+                alert.emit_changes(&self.key, context);
+            } else if alert.is_early() {
+                let content = alert.content.clone();
+                context.emit(&self.key, alert, &content, DetectionEffect::Revise);
+            }
+        }
+    }
+
+    /// Removes the key early, because there are too many: its open alert ends, and nothing more is
+    /// decided.
+    pub(crate) fn discard(&mut self, context: &mut KeyContext<'_>) {
+        let mut output = StateOutput::default();
+        self.state.discard(&mut context.condition.kind, &mut output);
+        self.apply_reports(output, None, context);
+        context.dropped += self.history.len() as u64;
+    }
+
+    fn open_content(&self) -> Option<OpenContent> {
+        let open = self.alerts.iter().rfind(|alert| alert.is_open)?;
+        Some(open.open_content())
     }
 
     pub(crate) fn has_open_alert(&self) -> bool {
-        let open_alerts = self.unsettled.as_ref().map(|it| &it.open_alerts);
-        open_alerts.is_some_and(|open_alerts| !open_alerts.is_empty())
+        let mut alerts = self.alerts.iter();
+        alerts.any(|alert| alert.is_open || alert.waits_until.is_some())
     }
 
-    /// Events that are not settled yet.
-    pub(crate) fn pending_count(&self) -> usize {
-        self.unsettled.as_ref().map_or(0, |it| it.pending.len())
+    /// When the first alert that waits for time to pass is decided.
+    pub(crate) fn waits_until(&self) -> Option<Timestamp> {
+        self.alerts
+            .iter()
+            .filter_map(|alert| alert.waits_until)
+            .min()
     }
 
-    /// Events held.
-    pub(crate) fn event_count(&self) -> usize {
-        self.settled.event_count() + self.pending_count()
+    /// The rows of alerts, which may be taken back.
+    pub(crate) fn alert_rows(&self) -> impl Iterator<Item = (EventId, EventOrder)> {
+        self.history.alert_rows()
     }
 
-    /// The last moment before there is something to do; `None` if the key is empty.
-    pub(crate) fn due_time(&self, condition: &WindowCondition) -> Option<Timestamp> {
-        let pending = self
-            .unsettled
-            .as_ref()
-            .and_then(|it| it.pending.front())
-            .map(WindowEvent::time);
-        let settled = self.settled.due_time(&condition.kind);
-        match (pending, settled) {
-            (Some(pending), Some(settled)) => Some(pending.min(settled)),
-            (one, other) => one.or(other),
+    /// From where on it has to be evaluated again.
+    pub(crate) fn dirty_from(&self) -> Option<EventOrder> {
+        self.dirty.first().copied()
+    }
+
+    pub(crate) fn marks(&self) -> KeyMarks {
+        KeyMarks {
+            dirty_from: self.dirty_from(),
+            blocked_by: self.blocked_by,
+            rows: self.history.len(),
         }
     }
 
-    fn pop_settled(&mut self, watermark: Watermark) -> Option<WindowEvent> {
-        let pending = &mut self.unsettled.as_mut()?.pending;
-        let first = pending.front()?.event_ref.order.watermark();
-        if first < watermark {
-            pending.pop_front()
-        } else {
-            None
-        }
+    /// Takes the rows of alerts that were dropped since the last call.
+    pub(crate) fn take_dropped_alerts(&mut self) -> Vec<(EventId, EventOrder)> {
+        self.history.take_dropped_alerts()
     }
 
-    fn settle_event(
-        &mut self,
-        event: &WindowEvent,
-        condition: &mut WindowCondition,
-        sink: &mut DetectionSink<'_>,
-    ) {
-        let mut output = StateOutput::default();
-        self.settled
-            .take_event(event, &mut condition.kind, &mut output);
-        self.report_settled(output, sink);
-    }
-
-    /// Applies the last of the pending events to the ahead state.
-    fn extend_ahead(&mut self, condition: &mut WindowCondition, sink: &mut DetectionSink<'_>) {
-        let Some(unsettled) = &mut self.unsettled else {
-            return;
-        };
-        let Some(event) = unsettled.pending.back() else {
-            return;
-        };
-        let event = event.clone();
-        let mut output = StateOutput::default();
-        unsettled
-            .ensure_ahead(&self.settled)
-            .take_event(&event, &mut condition.kind, &mut output);
-        let mut open_alerts = OpenAlerts::new(&self.key, self.clock, &mut unsettled.open_alerts);
-        for report in output.reports {
-            open_alerts.apply_ahead(report, sink);
-        }
-    }
-
-    /// Rebuilds the ahead state after an event arrived between pending ones.
-    fn rebuild_ahead(&mut self, condition: &mut WindowCondition, sink: &mut DetectionSink<'_>) {
-        let Some(unsettled) = &mut self.unsettled else {
-            return;
-        };
-        let mut ahead = self.settled.clone();
-        let mut output = StateOutput::default();
-        for event in &unsettled.pending {
-            ahead.take_event(event, &mut condition.kind, &mut output);
-        }
-        unsettled.ahead = Some(ahead);
-        OpenAlerts::new(&self.key, self.clock, &mut unsettled.open_alerts)
-            .reconcile_ahead(output.reports, sink);
-    }
-
-    /// Settles the oldest pending event early; an event that comes before it will be too late.
-    fn settle_oldest(&mut self, condition: &mut WindowCondition, sink: &mut DetectionSink<'_>) {
-        let first = self
-            .unsettled
-            .as_mut()
-            .and_then(|it| it.pending.pop_front());
-        if let Some(event) = first {
-            self.settle_event(&event, condition, sink);
-            if let Some(unsettled) = &mut self.unsettled {
-                unsettled.forced_until = Some(event.event_ref.order);
-            }
-        }
-    }
-
-    fn report_settled(&mut self, output: StateOutput, sink: &mut DetectionSink<'_>) {
-        sink.dropped += output.dropped;
-        if output.reports.is_empty() {
-            return;
-        }
-        let mut reports = output.reports;
-        // Alerts that are final at once and never change need not be kept.
-        if self.unsettled.is_none() {
-            reports.retain(|report| match report {
-                AlertReport::Fired(fired) if !fired.open => {
-                    OpenAlert::from_settled(fired).emit_revision(&self.key, self.clock, sink);
-                    false
-                }
-                AlertReport::Fired(_) | AlertReport::Grew(_) | AlertReport::Ended(_) => true,
-            });
-            if reports.is_empty() {
-                return;
-            }
-        }
-        let unsettled = self.unsettled.get_or_insert_default();
-        let is_ahead = unsettled.ahead.is_some();
-        let mut open_alerts = OpenAlerts::new(&self.key, self.clock, &mut unsettled.open_alerts);
-        for report in reports {
-            open_alerts.apply_settled(report, is_ahead, sink);
-        }
-    }
-
-    /// Drops what is no longer needed after settling.
-    fn release_unneeded(&mut self, sink: &mut DetectionSink<'_>) {
-        let Some(unsettled) = &mut self.unsettled else {
-            return;
-        };
-        let first = unsettled.pending.front().map(|event| event.event_ref.order);
-        if first.is_none() {
-            unsettled.retire_ahead(&self.settled);
-        }
-        OpenAlerts::new(&self.key, self.clock, &mut unsettled.open_alerts)
-            .retract_unconfirmed(first, sink);
-        if unsettled.is_empty() {
-            self.unsettled = None;
-        }
+    /// Whether a damaged checkpoint may hold it.
+    pub(crate) fn is_sound(&self, condition: &WindowCondition) -> bool {
+        let snapshots = self.history.snapshots().iter();
+        let mut states = snapshots
+            .map(|snapshot| &snapshot.state)
+            .chain([&self.state]);
+        states.all(|state| state.is_sound(&condition.kind)) && self.history.is_in_order()
     }
 }

@@ -4,13 +4,14 @@
 //! ends included) or the open chains of a sequence. It reports a [`larum_event::Detection`] when
 //! the rule's condition comes to hold.
 //!
-//! Owns counting, sequences and scripts. Turning a detection into an alert is the pipeline's job;
-//! deciding which event is late is the sequencer's. It never reads a clock: time is what matches
-//! carry and what [`RuleWindow::advance_clock`] is given.
-//! Invariant: the output depends only on the matches and the clock moves, so a replay gives the
-//! same detections.
+//! Owns counting, sequences and scripts, and evaluating a key again when a match arrives out of
+//! order. Turning a detection into an alert is the pipeline's job. It never reads a clock: time is
+//! what matches carry and what [`RuleWindow::advance_clock`] is given.
+//! Invariant: the output depends only on the order of the calls, so a replay gives the same
+//! detections; which alerts hold in the end depends only on the matches.
 
 mod limits;
+mod packed_event_ref;
 
 mod event_ref;
 
@@ -27,6 +28,10 @@ mod condition;
 mod key;
 
 mod slots;
+
+mod sources;
+
+mod blocked;
 
 mod wheel;
 
@@ -45,6 +50,7 @@ mod error;
 pub use error::WindowRestoreError;
 pub use limits::WindowLimits;
 pub use script::{ScriptFault, ScriptReply, ScriptRunner};
+pub use sources::SourceProgress;
 pub use state::{AwaitedStep, PartialView};
 pub use tenant_keys::MatchOutcome;
 pub use view::KeyView;

@@ -11,8 +11,12 @@ pub struct WindowLimits {
     pub events_per_key: usize,
     /// Most open partial matches per key of a sequence. Beyond it, the oldest is dropped.
     pub partials_per_key: usize,
-    /// How far behind its clock a match may be and still count.
+    /// How far behind the front an alert becomes final.
     pub lateness: Span,
+    /// How far behind the front a match may be and still count; also how long rows are kept.
+    pub horizon: Span,
+    /// Most rows of one key. Beyond it the older half is dropped, and what is older is too late.
+    pub rows_per_key: usize,
 }
 
 impl Default for WindowLimits {
@@ -22,6 +26,8 @@ impl Default for WindowLimits {
             events_per_key: limits::EVENTS_PER_KEY,
             partials_per_key: limits::PARTIALS_PER_KEY,
             lateness: Span::ZERO,
+            horizon: limits::AMEND_HORIZON,
+            rows_per_key: limits::ROWS_PER_KEY,
         }
     }
 }

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use larum_event::{GroupKey, TenantId, Watermark};
+use larum_event::{GroupKey, TenantId};
 
 use crate::key::KeyState;
-use crate::tenant_keys::TenantKeys;
+use crate::sources::TenantTime;
+use crate::tenant_keys::{TenantKeys, WindowContext};
 use crate::window::RuleWindow;
 
 impl RuleWindow {
@@ -25,40 +26,41 @@ impl RuleWindow {
             first.evicted_events = windows.iter().map(|window| window.evicted_events).sum();
             first.late = windows.iter().map(|window| window.late).sum();
         }
+        let pattern_lateness = pattern.limits.lateness;
         let mut tenants: BTreeMap<TenantId, Vec<TenantKeys>> = BTreeMap::new();
         for (tenant, keys) in windows.into_iter().flat_map(|window| window.tenants) {
             tenants.entry(tenant).or_default().push(keys);
         }
         for (tenant, parts) in tenants {
-            // Take the latest time of each clock over all shards before moving keys: a key must not
-            // end up on a clock that is behind what was already decided.
-            let mut clocks: BTreeMap<u32, Watermark> = BTreeMap::new();
-            for (number, clock) in parts.iter().flat_map(|keys| &keys.clocks) {
-                let watermark = clocks.entry(*number).or_insert(clock.watermark);
-                *watermark = clock.watermark.max(*watermark);
+            // The furthest front of all shards before moving keys: none may go back to a time that
+            // was passed already.
+            let mut time = TenantTime::new(pattern_lateness);
+            for keys in &parts {
+                time.merge(&keys.time);
             }
             for key_state in parts.into_iter().flat_map(TenantKeys::into_keys) {
                 let key = GroupKey::from_bytes(&key_state.key);
                 let shard = key.map_or(0, |key| key.shard_index(spread.len()));
                 if let Some(window) = spread.get_mut(shard) {
-                    window.adopt_key(&tenant, key_state, &clocks);
+                    window.adopt_key(&tenant, key_state, &time);
                 }
             }
         }
         spread
     }
 
-    fn adopt_key(
-        &mut self,
-        tenant: &TenantId,
-        key_state: KeyState,
-        clocks: &BTreeMap<u32, Watermark>,
-    ) {
-        let Some(condition) = &self.condition else {
+    fn adopt_key(&mut self, tenant: &TenantId, key_state: KeyState, time: &TenantTime) {
+        let Some(condition) = &mut self.condition else {
             return;
         };
-        let watermark = clocks.get(&key_state.clock).copied();
-        let keys = self.tenants.entry(tenant.clone()).or_default();
-        keys.adopt_key(key_state, watermark.unwrap_or(Watermark::MIN), condition);
+        let context = WindowContext {
+            rule: self.rule,
+            tenant,
+            condition,
+            limits: &self.limits,
+        };
+        let keys = self.tenants.entry(tenant.clone());
+        keys.or_insert_with(|| TenantKeys::new(time.clone()))
+            .adopt_key(key_state, &context);
     }
 }

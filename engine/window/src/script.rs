@@ -114,6 +114,7 @@ impl ScriptState {
         // A script may set its timer again, but only to a later time.
         while let Some(timer) = self.timer.filter(|timer| *timer < before) {
             self.timer = None;
+            output.moment = timer;
             let Some(script) = &mut rule.script else {
                 return;
             };
@@ -196,7 +197,7 @@ impl ScriptState {
             self.timer = (!span.is_zero()).then(|| now.saturating_add(span));
         }
         if let (Some(script_json), Some(trigger)) = (answer.alert, self.last.clone()) {
-            output.reports.push(AlertReport::Fired(Box::new(FiredAlert {
+            output.push(AlertReport::Fired(Box::new(FiredAlert {
                 anchor: match caller {
                     ScriptWakeup::Event(_) => trigger.id(),
                     // Several timers may fire after one event, and each may raise an alert of its

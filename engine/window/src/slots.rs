@@ -17,6 +17,9 @@ use crate::key::KeyState;
 pub(crate) struct KeySlot(NonZeroU32);
 
 impl KeySlot {
+    /// The slot with the least number.
+    pub(crate) const FIRST: Self = Self(NonZeroU32::MIN);
+
     /// The slot at an index; there are fewer than 2^32 of them.
     pub(crate) fn from_index(index: usize) -> Self {
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);

@@ -1,5 +1,8 @@
 //! What goes into the state of one key, of whatever kind, and what comes out.
 //!
+//! Owns these data and the order of calls; what a state does with them is left to each kind.
+//! Invariant: what a state reports is a function of its events alone, since it never sees disorder.
+//!
 //! Every kind of window has a state with the same calls. The caller sees to the order:
 //!
 //! - `advance_to(before, rule, output)`: time has reached `before`; everything whose last moment
@@ -12,13 +15,14 @@
 //! - `discard(rule, output)`: the key is removed early; an open alert ends and nothing else is
 //!   decided. Only aggregates have open alerts.
 //!
-//! So a state never sees disorder, and its reports are a function of its events alone. A state is
-//! cloned to be evaluated ahead of the watermark, so a clone is cheap for a quiet key.
+//! So a state never sees disorder, and its reports are a function of its events alone. Snapshots of
+//! a state are kept to go back to when an event arrives out of order; equal states have equal
+//! futures.
 
 use std::fmt;
 use std::sync::Arc;
 
-use larum_event::{Amount, Event, EventId, Match, MatchValues, Timestamp};
+use larum_event::{Amount, Event, EventId, EventOrder, Match, MatchValues, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::event_ref::EventRef;
@@ -28,8 +32,31 @@ use crate::event_ref::EventRef;
 pub(crate) struct WindowEvent {
     pub(crate) event_ref: EventRef,
     pub(crate) steps: u32,
+    /// The number of its source; 0 for alerts.
+    pub(crate) source: u32,
     pub(crate) values: MatchValues,
     pub(crate) event: Option<Event>,
+}
+
+/// A whole event as its canonical text.
+pub(crate) mod stored_event {
+    use larum_event::Event;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(
+        event: &Option<Event>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        event.as_ref().map(Event::json).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Event>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        let event = text.map(|text| Event::from_canonical(&text)).transpose();
+        event.map_err(|error| serde::de::Error::custom(format!("{error:?}")))
+    }
 }
 
 impl WindowEvent {
@@ -37,6 +64,7 @@ impl WindowEvent {
         Self {
             event_ref: EventRef::from_match(&matched),
             steps: matched.steps,
+            source: matched.source,
             values: matched.values,
             event: matched.event,
         }
@@ -45,6 +73,15 @@ impl WindowEvent {
     pub(crate) fn time(&self) -> Timestamp {
         self.event_ref.time()
     }
+
+    pub(crate) fn order(&self) -> EventOrder {
+        self.event_ref.order
+    }
+
+    /// Whether it is an alert, which may be taken back.
+    pub(crate) fn is_alert(&self) -> bool {
+        self.order().place.layer > 0
+    }
 }
 
 /// What a state reports.
@@ -52,8 +89,21 @@ impl WindowEvent {
 pub(crate) struct StateOutput {
     /// In the order in which they happened.
     pub(crate) reports: Vec<AlertReport>,
+    /// For each report the last moment at which it was not known yet: the time of the event it
+    /// comes with, or a deadline that has passed without one.
+    pub(crate) moments: Vec<Timestamp>,
+    /// The moment of what is reported next.
+    pub(crate) moment: Timestamp,
     /// Events or partial matches dropped early because there were too many.
     pub(crate) dropped: u64,
+}
+
+impl StateOutput {
+    /// Adds a report of the current moment.
+    pub(crate) fn push(&mut self, report: AlertReport) {
+        self.reports.push(report);
+        self.moments.push(self.moment);
+    }
 }
 
 /// One report of a state. At most one alert of a state is open at a time.

@@ -1,69 +1,54 @@
-//! The keys of one tenant: where they are stored, when each is due, and which one is evicted first.
+//! The keys of one tenant: where they are stored, when each is due, and which of them are dirty.
 //!
-//! Owns the slots and, for each of the tenant's clocks, the index of its keys and a wheel with one
-//! timer per key. What a key does with its events belongs to `key`.
-//! Invariant: every stored key is in its clock's index and has exactly one timer, set no later than
-//! the key is due. A timer may be early and is then set again, so adding to a busy key does not
-//! touch the timers.
+//! Owns the slots, the index by key, and a wheel with one timer per key. What a key does with its
+//! rows belongs to `key`.
+//! Invariant: every stored key is in the index and has exactly one timer, set no later than the key
+//! is due. A timer may be early and is then set again, so adding to a busy key does not touch the
+//! timers.
 
-use std::collections::BTreeMap;
+mod restoring;
+
+use std::collections::{BTreeSet, HashMap};
 use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use larum_event::limits::PENDING_PER_KEY;
-use larum_event::{EvaluationPlace, GroupKey, TenantId, Timestamp, Watermark};
+use larum_event::{
+    Detection, EvaluationPlace, EventId, EventOrder, GroupKey, Span, TenantId, Timestamp,
+};
 
+use crate::blocked::BlockedKeys;
 use crate::condition::WindowCondition;
-use crate::key::{DetectionSink, KeyState};
+use crate::key::{KeyContext, KeyMarks, KeyState, RowOutcome};
 use crate::limits::WindowLimits;
 use crate::slots::{KeySlot, KeySlots};
+use crate::sources::{SourceProgress, TenantTime};
 use crate::state::WindowEvent;
 use crate::wheel::{TimerLinks, TimerWheel};
 
-/// One clock and the keys that run on it.
-#[derive(Debug)]
-pub(crate) struct KeyClock {
-    /// Its time less the rule's lateness.
-    pub(crate) watermark: Watermark,
-    wheel: TimerWheel,
-    /// Only looked up by key and never iterated: its order is random.
-    index: HashTable<KeySlot>,
-}
-
-impl KeyClock {
-    pub(crate) fn new(watermark: Watermark) -> Self {
-        Self {
-            watermark,
-            wheel: TimerWheel::default(),
-            index: HashTable::new(),
-        }
-    }
-}
+/// How many rows a key may add before it looks whether old ones can be dropped.
+const ROWS_PER_TRIM: usize = 64;
 
 /// All keys of one tenant.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct TenantKeys {
     slots: KeySlots,
     links: TimerLinks,
-    pub(crate) clocks: BTreeMap<u32, KeyClock>,
-    events: usize,
+    wheel: TimerWheel,
+    /// Only looked up by key and never iterated: its order is random.
+    index: HashTable<KeySlot>,
+    pub(crate) time: TenantTime,
+    rows: usize,
+    /// Keys to amend, by the place from which on they differ.
+    dirty: BTreeSet<(EventOrder, KeySlot)>,
+    blocked: BlockedKeys,
+    /// Where the rows of alerts are, to find them when an alert is retracted. Never iterated.
+    alert_rows: HashMap<EventId, (Box<[u8]>, EventOrder)>,
     hasher: RandomState,
     /// Reused buffer for the bytes of the key that is looked up.
     lookup_bytes: Vec<u8>,
-}
-
-/// A match on its way to its key.
-pub(crate) struct MatchArrival<'a> {
-    pub(crate) key: &'a GroupKey,
-    pub(crate) clock: u32,
-    /// Its clock's time at the match, less the rule's lateness.
-    pub(crate) watermark: Watermark,
-    /// Up to where events are settled together with this match.
-    pub(crate) settled: Watermark,
-    /// Whether a match before the watermark is moved up to it instead of being ignored.
-    pub(crate) joins: bool,
-    pub(crate) event: WindowEvent,
+    /// Whether `time` has changed since it was last written.
+    is_time_changed: bool,
 }
 
 /// Whether a match counts.
@@ -72,7 +57,7 @@ pub(crate) struct MatchArrival<'a> {
 pub enum MatchOutcome {
     /// It counts.
     Counted,
-    /// It lies before the watermark less the lateness, and was ignored.
+    /// It lies beyond the horizon, and was ignored.
     Late,
 }
 
@@ -87,13 +72,13 @@ pub(crate) struct WindowContext<'a> {
 /// Where detections go, and how much was dropped early.
 pub(crate) struct WindowOutput<'a> {
     pub(crate) place: EvaluationPlace,
-    pub(crate) out: &'a mut Vec<larum_event::Detection>,
+    pub(crate) out: &'a mut Vec<Detection>,
     pub(crate) evicted_keys: u64,
     pub(crate) evicted_events: u64,
 }
 
 impl<'a> WindowOutput<'a> {
-    pub(crate) fn new(place: EvaluationPlace, out: &'a mut Vec<larum_event::Detection>) -> Self {
+    pub(crate) fn new(place: EvaluationPlace, out: &'a mut Vec<Detection>) -> Self {
         Self {
             place,
             out,
@@ -104,14 +89,36 @@ impl<'a> WindowOutput<'a> {
 }
 
 impl TenantKeys {
+    pub(crate) fn new(time: TenantTime) -> Self {
+        Self {
+            slots: KeySlots::default(),
+            links: TimerLinks::default(),
+            wheel: TimerWheel::default(),
+            index: HashTable::new(),
+            time,
+            rows: 0,
+            dirty: BTreeSet::new(),
+            blocked: BlockedKeys::default(),
+            alert_rows: HashMap::new(),
+            hasher: RandomState::default(),
+            lookup_bytes: Vec::new(),
+            is_time_changed: true,
+        }
+    }
+
     /// Live keys.
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }
 
-    /// Events held by all keys.
-    pub(crate) fn event_count(&self) -> usize {
-        self.events
+    /// Rows held by all keys.
+    pub(crate) fn row_count(&self) -> usize {
+        self.rows
+    }
+
+    /// Keys that wait to be amended.
+    pub(crate) fn dirty_count(&self) -> usize {
+        self.dirty.len()
     }
 
     pub(crate) fn slots(&self) -> &KeySlots {
@@ -123,33 +130,44 @@ impl TenantKeys {
         self.slots.take_changed_slots()
     }
 
-    /// The time that a key's timer is set for.
+    /// Whether time has changed since the last call.
+    pub(crate) fn take_time_changed(&mut self) -> bool {
+        std::mem::take(&mut self.is_time_changed)
+    }
+
+    /// The front that a key's timer is set for.
     pub(crate) fn timer_due_time(&self, slot: KeySlot) -> Timestamp {
         self.links.due_time(slot)
     }
 
+    /// Takes note of how far time had come before a match: the keys know it only while there are
+    /// any.
+    pub(crate) fn note_front(&mut self, front: Timestamp) {
+        self.time.front = self.time.front.max(front);
+        self.is_time_changed = true;
+    }
+
     /// Adds a match to its key. If that needs a new key and there is no room, the key that would
-    /// end first is evicted, keys of lagging sources before others.
+    /// end first is evicted.
     pub(crate) fn add_match(
         &mut self,
-        mut arrival: MatchArrival<'_>,
+        key: &GroupKey,
+        row: WindowEvent,
         context: &mut WindowContext<'_>,
         output: &mut WindowOutput<'_>,
     ) -> MatchOutcome {
-        let clock = self.clocks.get(&arrival.clock);
-        let known = clock.map_or(Watermark::MIN, |clock| clock.watermark);
-        let watermark = known.max(arrival.watermark);
-        // Clamp before the lateness check: an event that joins is never late.
-        if arrival.joins {
-            arrival.event.event_ref.order.clamp_to_watermark(watermark);
-        }
-        let order = arrival.event.event_ref.order;
-        if order.watermark() < watermark {
+        let (order, source) = (row.order(), row.source);
+        let alert = row.is_alert().then(|| row.event_ref.id());
+        if order.time < self.horizon(context) {
             return MatchOutcome::Late;
         }
         self.lookup_bytes.clear();
-        arrival.key.write_bytes(&mut self.lookup_bytes);
-        let slot = match self.find_slot(arrival.clock, &self.lookup_bytes) {
+        key.write_bytes(&mut self.lookup_bytes);
+        // Fewer may be allowed than when the keys were restored.
+        while self.slots.len() > context.limits.keys.max(1) && self.evict_key(context, output) {
+            output.evicted_keys += 1;
+        }
+        let slot = match self.find_slot(&self.lookup_bytes) {
             Some(slot) => slot,
             None => {
                 // Evict before inserting, or the new key itself could be the one that ends first.
@@ -158,218 +176,242 @@ impl TenantKeys {
                 {
                     output.evicted_keys += 1;
                 }
-                let key_state = KeyState::new(&self.lookup_bytes, arrival.clock, context.condition);
-                self.insert(key_state, watermark)
+                self.insert(KeyState::new(&self.lookup_bytes, context.condition))
             }
         };
-        let Some(key_state) = self.slots.get_mut(slot) else {
-            return MatchOutcome::Counted;
-        };
-        if key_state.is_too_late(order) {
+        let horizon = self.horizon(context);
+        let added = self.call_key(slot, context, output, |key_state, call| {
+            let outcome = key_state.add_row(row, call);
+            if key_state.marks().rows.is_multiple_of(ROWS_PER_TRIM) {
+                key_state.trim(horizon, call.condition);
+            }
+            outcome
+        });
+        let outcome = added.unwrap_or(RowOutcome::TooOld);
+        if outcome == RowOutcome::TooOld {
             return MatchOutcome::Late;
         }
-        let before = key_state.event_count();
-        let mut sink = detection_sink(context, output);
-        let settled = watermark.max(arrival.settled);
-        key_state.add_event(arrival.event, settled, context.condition, &mut sink);
-        let dropped = sink.dropped;
-        output.evicted_events += dropped;
-        self.events = self.events + key_state.event_count() - before;
-        self.update_timer(slot, context.condition);
+        if source != 0 {
+            self.time.follow_source(source);
+        }
+        if let (Some(alert), Some(key_state)) = (alert, self.slots.get(slot)) {
+            self.alert_rows
+                .insert(alert, (key_state.key.clone(), order));
+        }
+        if outcome == RowOutcome::Taken {
+            self.move_timer_forward(slot, context);
+        }
         MatchOutcome::Counted
     }
 
-    /// Moves a clock: keys that are due are settled, and empty ones are removed.
-    pub(crate) fn advance_clock(
-        &mut self,
-        number: u32,
-        watermark: Watermark,
-        context: &mut WindowContext<'_>,
-        output: &mut WindowOutput<'_>,
-    ) {
-        let Some(clock) = self.clocks.get_mut(&number) else {
+    /// Takes back the row of an alert that was retracted below.
+    pub(crate) fn retract_alert(&mut self, alert: &EventId) {
+        let Some((key, order)) = self.alert_rows.remove(alert) else {
             return;
         };
-        clock.watermark = clock.watermark.max(watermark);
-        let watermark = clock.watermark;
-        while let Some(slot) = self.pop_due(number, watermark.time) {
-            let Some(key_state) = self.slots.get_mut(slot) else {
-                continue;
-            };
-            let before = key_state.event_count();
-            let mut sink = detection_sink(context, output);
-            key_state.settle_until(watermark, context.condition, &mut sink);
-            output.evicted_events += sink.dropped;
-            self.events = self.events + key_state.event_count() - before;
-            match key_state.due_time(context.condition) {
-                Some(due) => self.set_timer(number, slot, due),
-                None => drop(self.remove(slot)),
-            }
+        let Some(slot) = self.find_slot(&key) else {
+            return;
+        };
+        if let Some(key_state) = self.slots.get_mut(slot) {
+            let before = key_state.marks();
+            key_state.remove_row(order);
+            let after = key_state.marks();
+            self.update_indexes(slot, before, after);
         }
     }
 
-    /// Gives a clock up: open alerts end, and nothing that its keys wait for is decided.
-    pub(crate) fn give_up_clock(
+    /// Moves the front: keys that are due decide what they can, and empty ones are removed.
+    pub(crate) fn advance_front(
         &mut self,
-        number: u32,
+        front: Timestamp,
+        source: Option<(u32, SourceProgress)>,
         context: &mut WindowContext<'_>,
         output: &mut WindowOutput<'_>,
     ) {
-        while let Some(slot) = self.pop_first(number) {
-            if let Some(mut key_state) = self.remove(slot) {
-                discard_key(&mut key_state, context, output);
+        self.time.front = front;
+        self.is_time_changed = true;
+        if let Some((source, progress)) = source {
+            self.time.update_source(source, progress);
+            self.blocked.update_release(source, &self.time);
+        }
+        while let Some(slot) = self.wheel.pop_before(&mut self.links, front) {
+            self.run_due_key(slot, context, output);
+        }
+        if let Some((source, _)) = source {
+            while let Some(slot) = self.blocked.released_by(source, &self.time) {
+                self.run_due_key(slot, context, output);
             }
         }
-        self.clocks.remove(&number);
+        while let Some(slot) = self.blocked.released_by_front(front) {
+            self.run_due_key(slot, context, output);
+        }
     }
 
-    /// Ends time for all keys, in the order of their clocks and due times.
-    pub(crate) fn close(&mut self, context: &mut WindowContext<'_>, output: &mut WindowOutput<'_>) {
-        let numbers: Vec<u32> = self.clocks.keys().copied().collect();
-        for number in numbers {
-            while let Some(slot) = self.pop_first(number) {
-                if let Some(mut key_state) = self.remove(slot) {
-                    key_state.close(context.condition, &mut detection_sink(context, output));
-                }
-            }
-        }
-        *self = Self::default();
-    }
-
-    /// Restores the keys of a checkpoint in the slots and with the timers they had; `None` if they
-    /// do not fit together.
-    pub(crate) fn restore(
-        slots: KeySlots,
-        timers: &[(KeySlot, Timestamp)],
-        clocks: BTreeMap<u32, KeyClock>,
-    ) -> Option<Self> {
-        let mut keys = Self {
-            clocks,
-            events: slots
-                .iter()
-                .map(|(_, key_state)| key_state.event_count())
-                .sum(),
-            ..Self::default()
-        };
-        for (slot, key_state) in slots.iter() {
-            let clock = keys.clocks.get_mut(&key_state.clock)?;
-            let hash = keys.hasher.hash_one(&*key_state.key);
-            let same = |other: &KeySlot| {
-                let other = slots.get(*other);
-                other.is_some_and(|other| other.key == key_state.key)
-            };
-            if clock.index.find(hash, same).is_some() {
-                return None;
-            }
-            let hasher = &keys.hasher;
-            clock.index.insert_unique(hash, slot, |slot| {
-                hasher.hash_one(slots.get(*slot).map_or(&[][..], |key_state| &key_state.key))
-            });
-        }
-        for (slot, due) in timers {
-            // A timer that is set twice would leave a dangling link in the wheel.
-            let clock = keys.clocks.get_mut(&slots.get(*slot)?.clock)?;
-            if keys.links.due_time(*slot) != Timestamp::MAX {
-                return None;
-            }
-            clock.wheel.set_timer(&mut keys.links, *slot, *due);
-        }
-        keys.slots = slots;
-        Some(keys)
-    }
-
-    /// Adds a key with its state, as taken from another shard.
-    pub(crate) fn adopt_key(
+    fn run_due_key(
         &mut self,
-        key_state: KeyState,
-        watermark: Watermark,
-        condition: &WindowCondition,
+        slot: KeySlot,
+        context: &mut WindowContext<'_>,
+        output: &mut WindowOutput<'_>,
     ) {
-        self.events += key_state.event_count();
-        let slot = self.insert(key_state, watermark);
-        self.update_timer(slot, condition);
+        let horizon = self.horizon(context);
+        let is_kept = self.call_key(slot, context, output, |key_state, call| {
+            key_state.advance(call);
+            key_state.trim(horizon, call.condition)
+        });
+        if is_kept == Some(true) {
+            self.set_timer_again(slot, context);
+        } else {
+            self.remove(slot);
+        }
     }
 
-    /// Takes all keys out, in the order of slots.
-    pub(crate) fn into_keys(mut self) -> Vec<KeyState> {
-        let slots: Vec<KeySlot> = self.slots.iter().map(|(slot, _)| slot).collect();
-        slots
-            .into_iter()
-            .filter_map(|slot| self.slots.remove(slot))
-            .collect()
+    /// Amends dirty keys, those with the earliest place first, until `most_rows` rows were read;
+    /// returns how many were.
+    pub(crate) fn amend(
+        &mut self,
+        most_rows: usize,
+        context: &mut WindowContext<'_>,
+        output: &mut WindowOutput<'_>,
+    ) -> usize {
+        let mut rows_read: usize = 0;
+        while rows_read < most_rows {
+            let Some((_, slot)) = self.dirty.first().copied() else {
+                break;
+            };
+            let read = self.call_key(slot, context, output, KeyState::amend);
+            // A key counts as one row at least, so that many small ones take several passes.
+            rows_read = rows_read.saturating_add(read.unwrap_or(0).max(1));
+            // Now that it is clean it may decide what it could not before.
+            self.run_due_key(slot, context, output);
+        }
+        rows_read
     }
 
-    fn find_slot(&self, clock: u32, bytes: &[u8]) -> Option<KeySlot> {
-        let clock = self.clocks.get(&clock)?;
+    /// Lets a key act, and brings the indexes up to date with what it has become.
+    fn call_key<T>(
+        &mut self,
+        slot: KeySlot,
+        context: &mut WindowContext<'_>,
+        output: &mut WindowOutput<'_>,
+        act: impl FnOnce(&mut KeyState, &mut KeyContext<'_>) -> T,
+    ) -> Option<T> {
+        let key_state = self.slots.get_mut(slot)?;
+        let before = key_state.marks();
+        let mut call = key_context(context, &self.time, output);
+        let answer = act(key_state, &mut call);
+        let dropped = call.dropped;
+        output.evicted_events += dropped;
+        let after = key_state.marks();
+        for (alert, order) in key_state.take_dropped_alerts() {
+            // It may have come again at another place.
+            if self.alert_rows.get(&alert).is_some_and(|it| it.1 == order) {
+                self.alert_rows.remove(&alert);
+            }
+        }
+        self.update_indexes(slot, before, after);
+        Some(answer)
+    }
+
+    fn update_indexes(&mut self, slot: KeySlot, before: KeyMarks, after: KeyMarks) {
+        self.rows = self.rows + after.rows - before.rows;
+        if before.dirty_from != after.dirty_from {
+            if let Some(from) = before.dirty_from {
+                self.dirty.remove(&(from, slot));
+            }
+            self.dirty.extend(after.dirty_from.map(|from| (from, slot)));
+        }
+        if before.blocked_by != after.blocked_by {
+            if let Some(blocker) = before.blocked_by {
+                self.blocked.remove(slot, blocker, &self.time);
+            }
+            if let Some(blocker) = after.blocked_by {
+                self.blocked.insert(slot, blocker, &self.time);
+            }
+        }
+    }
+
+    /// Ends time for all keys, in the order in which they are due.
+    pub(crate) fn close(&mut self, context: &mut WindowContext<'_>, output: &mut WindowOutput<'_>) {
+        self.amend(usize::MAX, context, output);
+        // Nothing comes any more, so every alert is final.
+        self.time.front = Timestamp::MAX;
+        while let Some(slot) = self.wheel.pop_first(&mut self.links) {
+            if let Some(mut key_state) = self.remove(slot) {
+                let mut call = key_context(context, &self.time, output);
+                key_state.close(&mut call);
+            }
+        }
+        *self = Self::new(TenantTime::new(self.time.lateness));
+    }
+
+    fn find_slot(&self, bytes: &[u8]) -> Option<KeySlot> {
         let hash = self.hasher.hash_one(bytes);
         let is_same = |slot: &KeySlot| {
             let key_state = self.slots.get(*slot);
             key_state.is_some_and(|key_state| *key_state.key == *bytes)
         };
-        clock.index.find(hash, is_same).copied()
+        self.index.find(hash, is_same).copied()
     }
 
     /// Stores a key, with a timer set to never.
-    fn insert(&mut self, key_state: KeyState, watermark: Watermark) -> KeySlot {
+    fn insert(&mut self, key_state: KeyState) -> KeySlot {
         let hash = self.hasher.hash_one(&*key_state.key);
-        let number = key_state.clock;
         let slot = self.slots.insert(key_state);
-        let clock = self
-            .clocks
-            .entry(number)
-            .or_insert_with(|| KeyClock::new(watermark));
         let (slots, hasher) = (&self.slots, &self.hasher);
-        clock.index.insert_unique(hash, slot, |slot| {
+        self.index.insert_unique(hash, slot, |slot| {
             hasher.hash_one(slots.get(*slot).map_or(&[][..], |key_state| &key_state.key))
         });
-        clock.wheel.set_timer(&mut self.links, slot, Timestamp::MAX);
+        self.wheel.set_timer(&mut self.links, slot, Timestamp::MAX);
         slot
     }
 
     fn remove(&mut self, slot: KeySlot) -> Option<KeyState> {
         let key_state = self.slots.remove(slot)?;
-        self.events -= key_state.event_count();
-        if let Some(clock) = self.clocks.get_mut(&key_state.clock) {
-            clock.wheel.cancel_timer(&mut self.links, slot);
-            let hash = self.hasher.hash_one(&*key_state.key);
-            if let Ok(entry) = clock.index.find_entry(hash, |other| *other == slot) {
-                entry.remove();
-            }
-            if clock.index.is_empty() {
-                self.clocks.remove(&key_state.clock);
-            }
+        for (alert, _) in key_state.alert_rows() {
+            self.alert_rows.remove(&alert);
+        }
+        self.update_indexes(slot, key_state.marks(), KeyMarks::default());
+        self.wheel.cancel_timer(&mut self.links, slot);
+        let hash = self.hasher.hash_one(&*key_state.key);
+        if let Ok(entry) = self.index.find_entry(hash, |other| *other == slot) {
+            entry.remove();
         }
         Some(key_state)
     }
 
-    /// After a key has changed: removes it if it is empty, else moves its timer forward if needed.
-    fn update_timer(&mut self, slot: KeySlot, condition: &WindowCondition) {
-        let Some(key_state) = self.slots.get(slot) else {
-            return;
-        };
-        let clock = key_state.clock;
-        match key_state.due_time(condition) {
-            Some(due) if due < self.links.due_time(slot) => self.set_timer(clock, slot, due),
-            Some(_) => {}
-            None => drop(self.remove(slot)),
+    /// How far back matches count. What is not final yet must be kept, whatever the horizon.
+    fn horizon_span(&self, context: &WindowContext<'_>) -> Span {
+        context.limits.horizon.max(self.time.lateness)
+    }
+
+    /// No match counts before this.
+    fn horizon(&self, context: &WindowContext<'_>) -> Timestamp {
+        self.time.front.saturating_sub(self.horizon_span(context))
+    }
+
+    fn due_front(&self, slot: KeySlot, after: Timestamp, context: &WindowContext<'_>) -> Timestamp {
+        let (lateness, horizon) = (self.time.lateness, self.horizon_span(context));
+        let key_state = self.slots.get(slot);
+        key_state.map_or(Timestamp::MAX, |key_state| {
+            key_state.due_front(context.condition, lateness, horizon, after)
+        })
+    }
+
+    /// Moves a key's timer forward if it is due sooner.
+    fn move_timer_forward(&mut self, slot: KeySlot, context: &WindowContext<'_>) {
+        let due = self.due_front(slot, Timestamp::MIN, context);
+        if due < self.links.due_time(slot) {
+            self.wheel.cancel_timer(&mut self.links, slot);
+            self.wheel.set_timer(&mut self.links, slot, due);
         }
     }
 
-    fn set_timer(&mut self, clock: u32, slot: KeySlot, due: Timestamp) {
-        if let Some(clock) = self.clocks.get_mut(&clock) {
-            clock.wheel.cancel_timer(&mut self.links, slot);
-            clock.wheel.set_timer(&mut self.links, slot, due);
-        }
-    }
-
-    fn pop_due(&mut self, clock: u32, time: Timestamp) -> Option<KeySlot> {
-        let clock = self.clocks.get_mut(&clock)?;
-        clock.wheel.pop_before(&mut self.links, time)
-    }
-
-    fn pop_first(&mut self, clock: u32) -> Option<KeySlot> {
-        let clock = self.clocks.get_mut(&clock)?;
-        clock.wheel.pop_first(&mut self.links)
+    /// Sets the timer of a key that has just run. What it could not decide at this front is decided
+    /// when its source has passed, or when it is amended.
+    fn set_timer_again(&mut self, slot: KeySlot, context: &WindowContext<'_>) {
+        let due = self.due_front(slot, self.time.front, context);
+        self.wheel.cancel_timer(&mut self.links, slot);
+        self.wheel.set_timer(&mut self.links, slot, due);
     }
 
     /// Evicts the key that would end first; false without any key.
@@ -378,23 +420,17 @@ impl TenantKeys {
         context: &mut WindowContext<'_>,
         output: &mut WindowOutput<'_>,
     ) -> bool {
-        let Some(number) = self.clocks.keys().next_back().copied() else {
-            return false;
-        };
-        while let Some(slot) = self.pop_first(number) {
-            let due = self
-                .slots
-                .get(slot)
-                .map(|key_state| key_state.due_time(context.condition));
+        while let Some(slot) = self.wheel.pop_first(&mut self.links) {
             // The timer may be early: compare the key by when it really ends.
-            if let Some(Some(due)) = due
-                && due > self.links.popped_due_time(slot)
-            {
-                self.set_timer(number, slot, due);
+            let due = self.due_front(slot, Timestamp::MIN, context);
+            if due > self.links.popped_due_time(slot) && due > self.time.front {
+                self.wheel.set_timer(&mut self.links, slot, due);
                 continue;
             }
             if let Some(mut key_state) = self.remove(slot) {
-                discard_key(&mut key_state, context, output);
+                let mut call = key_context(context, &self.time, output);
+                key_state.discard(&mut call);
+                output.evicted_events += call.dropped;
             }
             return true;
         }
@@ -402,28 +438,19 @@ impl TenantKeys {
     }
 }
 
-/// Discards a key, and counts its pending events as dropped.
-fn discard_key(
-    key_state: &mut KeyState,
-    context: &mut WindowContext<'_>,
-    output: &mut WindowOutput<'_>,
-) {
-    let mut sink = detection_sink(context, output);
-    key_state.discard(context.condition, &mut sink);
-    let dropped = sink.dropped;
-    output.evicted_events += dropped;
-}
-
-fn detection_sink<'a>(
-    context: &WindowContext<'a>,
+fn key_context<'a>(
+    context: &'a mut WindowContext<'_>,
+    time: &'a TenantTime,
     output: &'a mut WindowOutput<'_>,
-) -> DetectionSink<'a> {
-    DetectionSink {
+) -> KeyContext<'a> {
+    KeyContext {
         rule: context.rule,
         tenant: context.tenant,
+        condition: &mut *context.condition,
+        time,
         place: output.place,
-        pending_most: PENDING_PER_KEY.min(context.limits.events_per_key),
+        rows_most: context.limits.rows_per_key,
         dropped: 0,
-        out: output.out,
+        out: &mut *output.out,
     }
 }

@@ -1,8 +1,8 @@
 //! A hierarchical timer wheel over event time: which key is due next.
 //!
-//! Owns the timers of one clock. Their links are kept outside, in [`TimerLinks`], so that all
-//! clocks of a tenant share them; what happens when a timer fires is the caller's job. Setting and
-//! cancelling cost the same however many timers there are.
+//! Owns the timers of one tenant. Their links are kept outside, in [`TimerLinks`], by slot; what
+//! happens when a timer fires is the caller's job. Setting and cancelling cost the same however
+//! many timers there are.
 //! Invariant: every timer up to the tick `now` is in `near`, sorted by time and slot, so timers
 //! fire in that exact order although a tick is 2^[`TICK_BITS`] ns long.
 
@@ -40,7 +40,7 @@ enum TimerPlace {
     Bucket { level: u8, bucket: u8 },
 }
 
-/// The timers of one clock.
+/// The timers of one tenant.
 #[derive(Debug, Default)]
 pub(crate) struct TimerWheel {
     /// The tick up to which all timers are in `near`.

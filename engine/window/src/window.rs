@@ -9,61 +9,63 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use larum_event::{
-    AlertStatus, Detection, DetectionTrigger, EvaluationPlace, Match, TenantId, Watermark,
-    WindowSpec, limits,
+    AlertStatus, Detection, DetectionEffect, DetectionTrigger, EvaluationPlace, EventId, Match,
+    TenantId, Timestamp, WindowSpec, limits,
 };
 
 use crate::condition::{WindowCondition, WindowKind};
 use crate::limits::WindowLimits;
 use crate::script::{ScriptFault, ScriptRunner};
 use crate::sequence::SequenceState;
+use crate::sources::{SourceProgress, TenantTime};
 use crate::state::WindowEvent;
-use crate::tenant_keys::{MatchArrival, MatchOutcome, TenantKeys, WindowContext, WindowOutput};
+use crate::tenant_keys::{MatchOutcome, TenantKeys, WindowContext, WindowOutput};
 
 /// How much a window holds, and how much it had to drop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct WindowStats {
     /// Live keys.
     pub keys: u64,
-    /// Events they hold.
+    /// Matches they hold.
     pub events: u64,
     /// Keys evicted early because there were too many.
     pub evicted_keys: u64,
-    /// Events and partial matches dropped early because their key held too many.
+    /// Matches and partial matches dropped early because their key held too many.
     pub evicted_events: u64,
     /// Matches that were too late to count.
     pub late: u64,
 }
 
-/// A clock that moves forward in event time.
+/// Event time of a tenant moves on.
 #[derive(Debug, Clone, Copy)]
 pub struct ClockMove<'a> {
     /// The tenant whose clock it is.
     pub tenant: &'a TenantId,
-    /// Which of the tenant's clocks, as in [`Match::clock`].
-    pub clock: u32,
-    /// Its new time; [`Watermark::MAX`] for a clock that is given up.
-    pub watermark: Watermark,
+    /// The greatest event time so far; stamps from the future count as of their arrival.
+    pub front: Timestamp,
+    /// The source whose event moved it, and how far that source has come.
+    pub source: Option<(u32, SourceProgress)>,
     /// The place of the event that moved it.
     pub place: EvaluationPlace,
 }
 
 /// All keyed instances of one rule's window, for the keys of one shard.
 ///
-/// Calls come in the order of places; the matches' times may be in any order. The output depends on
-/// the matches and on how their clocks move, never on batch boundaries or on how many windows share
-/// the keys:
+/// Calls come in the order of places; the matches' times may be in any order. What finally holds
+/// is what the matches give in order, whatever order they came in, and what is emitted on the way
+/// depends only on the order of the calls, never on how they are batched:
 ///
-/// - A condition that can only become truer fires with the match ([`AlertStatus::Early`]). The
-///   alert is [`AlertStatus::Final`] once the watermark has passed it; with one source and no
-///   lateness that is at once. Other conditions fire when the watermark decides them.
-/// - A match that arrives late but within the lateness has the same effect as in order: alerts that
-///   no longer hold are [`AlertStatus::Retracted`], and new ones are raised.
-/// - A revision is written when the alert's count has doubled, when its status changes and when its
-///   episode ends.
+/// - A condition that can only become truer fires with the match. Other conditions fire when time
+///   has passed what they wait for, and so have the sources that usually match in the same key.
+/// - A match that comes out of order waits for [`RuleWindow::amend`]. Alerts that no longer follow
+///   are then [`AlertStatus::Retracted`], new ones are raised, and others are revised.
+/// - An alert is [`AlertStatus::Final`] once the front has passed it by the lateness; it may still
+///   be retracted if a match arrives later than that.
+/// - A revision is written when the alert's count has doubled, when its status or its content as it
+///   fired changes, and when its episode ends.
 #[derive(Debug)]
 pub struct RuleWindow {
-    rule: u32,
+    pub(crate) rule: u32,
     pub(crate) spec: WindowSpec,
     pub(crate) limits: WindowLimits,
     pub(crate) condition: Option<WindowCondition>,
@@ -127,25 +129,17 @@ impl RuleWindow {
 
     /// Adds one match and pushes the detections it causes, in order.
     pub fn add_match(&mut self, matched: Match, out: &mut Vec<Detection>) -> MatchOutcome {
-        let settled = matched.watermark;
-        self.add_settled_match(matched, settled, out)
-    }
-
-    /// Adds a match whose clock is about to move to `settled`. The matches of one such move are
-    /// added in the order of their times, and the move itself follows.
-    pub fn add_settled_match(
-        &mut self,
-        matched: Match,
-        settled: Watermark,
-        out: &mut Vec<Detection>,
-    ) -> MatchOutcome {
         let Some(condition) = &mut self.condition else {
             out.push(single_detection(matched));
             return MatchOutcome::Counted;
         };
+        let lateness = self.limits.lateness;
         let tenant = match self.tenants.get_mut(&matched.tenant) {
             Some(tenant) => tenant,
-            None => self.tenants.entry(matched.tenant.clone()).or_default(),
+            None => self
+                .tenants
+                .entry(matched.tenant.clone())
+                .or_insert_with(|| TenantKeys::new(TenantTime::new(lateness))),
         };
         let mut output = WindowOutput::new(matched.place, out);
         let (name, key) = (matched.tenant.clone(), matched.key.clone());
@@ -155,25 +149,23 @@ impl RuleWindow {
             condition,
             limits: &self.limits,
         };
-        let arrival = MatchArrival {
-            key: &key,
-            clock: matched.clock,
-            // Subtract the lateness here and in `advance_clock`: nothing below knows of it.
-            watermark: matched.watermark.shift_back(self.limits.lateness),
-            settled: settled.shift_back(self.limits.lateness),
-            joins: matched.joins,
-            event: WindowEvent::from_match(matched),
-        };
-        let added = tenant.add_match(arrival, &mut context, &mut output);
+        tenant.note_front(matched.front);
+        let row = WindowEvent::from_match(matched);
+        let added = tenant.add_match(&key, row, &mut context, &mut output);
         self.evicted_keys += output.evicted_keys;
         self.evicted_events += output.evicted_events;
         self.late += u64::from(added == MatchOutcome::Late);
         added
     }
 
-    /// Moves a clock: everything before it is settled and decided, and what can no longer count is
-    /// removed. A clock never moves back. A clock that is given up decides nothing more: its open
-    /// alerts end and its keys are removed.
+    /// Takes back the match of an alert that was retracted below; its key waits to be amended.
+    pub fn retract_alert(&mut self, tenant: &TenantId, alert: &EventId) {
+        if let Some(keys) = self.tenants.get_mut(tenant) {
+            keys.retract_alert(alert);
+        }
+    }
+
+    /// Moves event time: what waited for it is decided, and what can no longer count is removed.
     pub fn advance_clock(&mut self, moved: &ClockMove<'_>, out: &mut Vec<Detection>) {
         let Some(condition) = &mut self.condition else {
             return;
@@ -188,12 +180,7 @@ impl RuleWindow {
             limits: &self.limits,
         };
         let mut output = WindowOutput::new(moved.place, out);
-        if moved.watermark == Watermark::MAX {
-            keys.give_up_clock(moved.clock, &mut context, &mut output);
-        } else {
-            let watermark = moved.watermark.shift_back(self.limits.lateness);
-            keys.advance_clock(moved.clock, watermark, &mut context, &mut output);
-        }
+        keys.advance_front(moved.front, moved.source, &mut context, &mut output);
         self.evicted_events += output.evicted_events;
         // Only after the move: its detections are complete, and a tenant without keys has nothing
         // left to decide.
@@ -205,7 +192,55 @@ impl RuleWindow {
         }
     }
 
-    /// Ends the input: everything is decided and all state is removed.
+    /// Evaluates again what arrived out of order, and emits the difference. Tenants come in turn;
+    /// each begins no further key once it has read `most_rows` rows, and leaves the rest for the
+    /// next call. Returns how many rows were read.
+    pub fn amend(
+        &mut self,
+        most_rows: usize,
+        place: EvaluationPlace,
+        out: &mut Vec<Detection>,
+    ) -> usize {
+        let Some(condition) = &mut self.condition else {
+            return 0;
+        };
+        let mut rows_read = 0;
+        for (tenant, keys) in &mut self.tenants {
+            if keys.dirty_count() == 0 {
+                continue;
+            }
+            let mut context = WindowContext {
+                rule: self.rule,
+                tenant,
+                condition,
+                limits: &self.limits,
+            };
+            let mut output = WindowOutput::new(place, out);
+            rows_read += keys.amend(most_rows, &mut context, &mut output);
+            self.evicted_events += output.evicted_events;
+        }
+        self.remove_empty_tenants();
+        rows_read
+    }
+
+    /// A tenant without keys has nothing left to decide.
+    fn remove_empty_tenants(&mut self) {
+        let removed = &mut self.removed_tenants;
+        self.tenants.retain(|tenant, keys| {
+            let is_empty = keys.len() == 0;
+            if let Some(removed) = removed.as_mut().filter(|_| is_empty) {
+                removed.insert(tenant.clone());
+            }
+            !is_empty
+        });
+    }
+
+    /// Keys with matches that came out of order and wait for [`RuleWindow::amend`].
+    pub fn dirty_keys(&self) -> usize {
+        self.tenants.values().map(TenantKeys::dirty_count).sum()
+    }
+
+    /// Ends the input: everything is amended and decided, and all state is removed.
     pub fn close(&mut self, place: EvaluationPlace, out: &mut Vec<Detection>) {
         let Some(condition) = &mut self.condition else {
             return;
@@ -252,7 +287,7 @@ impl RuleWindow {
             events: self
                 .tenants
                 .values()
-                .map(|keys| keys.event_count() as u64)
+                .map(|keys| keys.row_count() as u64)
                 .sum(),
             evicted_keys: self.evicted_keys,
             evicted_events: self.evicted_events,
@@ -262,28 +297,27 @@ impl RuleWindow {
 }
 
 fn single_detection(matched: Match) -> Detection {
+    let time = matched.order.time;
     Detection {
         rule: matched.rule,
         tenant: matched.tenant,
-        clock: matched.clock,
         key: matched.key,
         place: matched.place,
         revision: 1,
         status: AlertStatus::Final,
+        effect: DetectionEffect::Raise,
         count: 1,
         value: None,
         error: None,
-        first: matched.time,
-        last: matched.time,
+        first: time,
+        last: time,
         evidence: vec![matched.event_id.clone()],
         script_json: None,
         anchor: matched.event_id.clone(),
-        time: matched.time,
+        time,
         trigger: DetectionTrigger {
             event_id: matched.event_id,
-            time: matched.time,
-            sequence: matched.sequence,
-            place: matched.place,
+            order: matched.order,
         },
     }
 }

@@ -1,39 +1,18 @@
 //! Events of a case out of order.
 //!
-//! Owns the orders in which no event comes further behind a newer one than the rules wait for late
-//! ones.
+//! Owns the orders that are tried. The alerts must be the same in all of them.
 
 use std::collections::BTreeSet;
 
-use larum_event::{Span, Timestamp, WindowSpec};
-use larum_pipeline::{PipelineSettings, WindowPlan};
+use larum_event::{Span, Timestamp};
 
-use super::suite::{RuleCase, RuleSuite};
 use crate::demo::random::SeededRandom;
 
 /// How many orders are tried.
 const ORDERS: u64 = 6;
 
-/// How far events of `case` may be out of order, so that every rule of `suite` still counts them.
-pub fn allowed_lateness(suite: &RuleSuite, case: &RuleCase) -> Span {
-    let settings = PipelineSettings::default();
-    let plan = WindowPlan::new(suite.set.clone(), &settings);
-    let rules = suite.set.rules().iter().zip(0..);
-    let waiting = rules
-        .filter(|(rule, _)| rule.window != WindowSpec::Single)
-        .map(|(_, number)| plan.lateness(number));
-    let least = waiting.min().unwrap_or(Span::ZERO);
-    let events = case
-        .records
-        .iter()
-        .filter_map(|it| it.outcome.as_ref().ok());
-    let sources: BTreeSet<_> = events.map(|event| &event.envelope().source).collect();
-    if sources.len() > 1 {
-        // A source further behind the others runs on a clock of its own.
-        return least.min(settings.max_lag);
-    }
-    least
-}
+/// How far events of a case are put out of order: ten minutes.
+pub const DISORDER: Span = Span::from_seconds(600);
 
 /// The seeds that give an order other than the one of `times`, each another one.
 pub fn distinct_seeds(times: &[Timestamp], lateness: Span) -> impl Iterator<Item = u64> {

@@ -87,7 +87,7 @@ pub fn other_modes(suite: &RuleSuite, case: &RuleCase) -> Vec<PlayMode> {
         ways.extend((1..=ORDERS).map(|seed| PlayMode::Reordered { seed }));
     }
     if any_order {
-        let lateness = disorder::allowed_lateness(suite, case);
+        let lateness = disorder::DISORDER;
         let seeds = disorder::distinct_seeds(&times, lateness);
         ways.extend(seeds.map(|seed| PlayMode::Disordered { seed, lateness }));
     }
@@ -177,7 +177,7 @@ pub fn play_case(suite: &RuleSuite, case: &RuleCase, way: PlayMode) -> PlayResul
             record: Some(number),
         });
     }
-    let mut pipeline = Pipeline::new(suite.set.clone(), PipelineSettings::default());
+    let mut pipeline = Pipeline::new(suite.set.clone(), PipelineSettings::for_files());
     let outcome = pipeline.run_inputs(&inputs);
     stage.played.inputs = inputs;
     stage.keep_outcome(outcome);

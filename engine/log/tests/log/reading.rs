@@ -101,7 +101,7 @@ fn rules(number: usize) -> RecordBody {
     };
     RecordBody::RuleSetActivated(RuleSetActivation {
         files: (0..number).map(file).collect(),
-        max_lag: Span::ZERO,
+        amend_horizon: Span::ZERO,
         lateness: Span::ZERO,
         keys_per_rule: 1,
     })

@@ -85,7 +85,7 @@ fn the_active_rules_outlive_the_partition_that_holds_their_record() {
     let mut log = open_small(dir.path());
     let rules = RuleSetActivation {
         files: Vec::new(),
-        max_lag: Span::ZERO,
+        amend_horizon: Span::ZERO,
         lateness: Span::ZERO,
         keys_per_rule: 5,
     };

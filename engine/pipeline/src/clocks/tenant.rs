@@ -1,295 +1,210 @@
-//! The clocks of one tenant.
+//! The clock of one tenant.
 //!
-//! Owns each source's progress and standing, and the tenant's watermark. When a silent source moves
-//! on is the job of `silence`. A step costs the logarithm of the number of sources; none looks at
-//! all of them, except the rare one that finds too many.
-//! Invariant: the watermark never goes back, and no source that lags or stamps from the future
-//! moves it.
+//! Owns its front and the progress of each of its sources. A step costs the same whatever the
+//! number of sources, except the rare one that finds too many of them.
+//! Invariant: the front never goes back, except when the engine's own clock was set back.
 
 use std::collections::BTreeMap;
 
-use larum_event::{Position, Source, Span, Timestamp, Watermark, limits};
+use larum_event::{Position, Source, Span, Timestamp, limits};
+use larum_window::SourceProgress;
 use serde::{Deserialize, Serialize};
 
-use super::silence::SourceStatuses;
-use super::{ClockStamp, EventSighting, TENANT_CLOCK, WatermarkStep, retire_clock};
+use super::{ClockStamp, ClockStep, EventSighting, event_order};
 
-/// The clocks of one tenant, and how far each of its sources has come.
+/// How long lag and disorder of a source are remembered, in minutes of the front.
+const MEMORY_MINUTES: i64 = 60;
+
+const MINUTE: i64 = 60_000_000_000;
+
+/// Longest lag that is waited for: 30 minutes.
+const WAIT_MOST: Span = Span::from_seconds(30 * 60);
+
+/// The most that one tick moves time. More can only mean that the engine was not running, and time
+/// in which nothing could arrive does not count.
+const TICK_MOST: Span = Span::from_seconds(60);
+
+/// Arrival times that go back by more than this say that the engine's clock was set back.
+const SET_BACK_LEAST: Span = Span::from_seconds(60);
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct TenantClocks {
-    numbers: BTreeMap<Source, u64>,
-    sources: BTreeMap<u64, SourceClock>,
-    standings: SourceStatuses,
-    /// The furthest progress of any source.
+pub(super) struct TenantClock {
     front: Timestamp,
-    watermark: Watermark,
-    last_number: u64,
-    last_clock: u32,
-    /// Its last event.
+    /// The last time of arrival, or tick; `None` while no arrival is known.
+    wall: Option<Timestamp>,
+    sources: BTreeMap<Source, TrackedSource>,
+    last_number: u32,
+    /// The position of its last event.
     last: Position,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-struct SourceClock {
-    /// How far it has come; nothing while all its stamps are from the future.
-    progress: Option<Watermark>,
-    /// The clock it has while it lags.
-    lagging: Option<u32>,
-    /// The clock of its stamps from the future, and how far that has come; until its progress is
-    /// there too.
-    ahead: Option<(u32, Watermark)>,
+/// What is known of a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct TrackedSource {
+    number: u32,
+    rank: u64,
+    progress: SourceProgress,
+    /// By minute of the front, oldest first: the greatest lag and disorder of its events.
+    minutes: Vec<MinuteMaxima>,
 }
 
-impl Default for TenantClocks {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct MinuteMaxima {
+    minute: i64,
+    lag: Span,
+    disorder: Span,
+}
+
+impl Default for TenantClock {
     fn default() -> Self {
         Self {
-            numbers: BTreeMap::new(),
-            sources: BTreeMap::new(),
-            standings: SourceStatuses::default(),
             front: Timestamp::MIN,
-            watermark: Watermark::MIN,
+            wall: None,
+            sources: BTreeMap::new(),
             last_number: 0,
-            last_clock: 0,
             last: Position::START,
         }
     }
 }
 
-impl TenantClocks {
-    /// How far it has come as a whole.
-    pub(super) fn watermark(&self) -> Watermark {
-        self.watermark
+impl TenantClock {
+    pub(super) fn front(&self) -> Timestamp {
+        self.front
     }
 
-    /// The position of its last event.
     pub(super) fn last_position(&self) -> Position {
         self.last
     }
 
-    /// The clocks of sources that run on their own.
-    pub(super) fn own_clocks(&self) -> impl Iterator<Item = u32> {
-        let sources = self.sources.values();
-        sources.flat_map(SourceClock::own_clocks)
-    }
-
-    /// Whether ticks move it.
     pub(super) fn follows_wall_clock(&self) -> bool {
-        self.standings.has_silent()
+        self.wall.is_some()
     }
 
-    /// The wall clock shows `now`: silent sources move on.
-    pub(super) fn advance_wall_clock(&mut self, now: Timestamp, max_lag: Span) {
-        self.standings.advance_wall_clock(now, max_lag);
-        self.update_watermark(max_lag);
-    }
-
-    /// Takes one event; adds what it moves to `steps`.
     pub(super) fn observe(
         &mut self,
-        event: EventSighting<'_>,
-        max_lag: Span,
-        steps: &mut Vec<WatermarkStep>,
+        event: &EventSighting<'_>,
+        steps: &mut Vec<ClockStep>,
     ) -> ClockStamp {
-        self.last = event.place.position;
-        let before = self.watermark;
-        // As if a tick had come just before: what a silent source missed does not depend on who
-        // else was there.
+        self.last = event.position;
         if let Some(arrived) = event.arrived {
-            self.advance_wall_clock(arrived, max_lag);
+            self.note_arrival(arrived);
         }
-        let number = self.source_number(&event, steps);
-        let is_ahead = |arrived: Timestamp| event.time > arrived.saturating_add(max_lag);
-        let mut stamp = if event.arrived.is_some_and(is_ahead) {
-            self.observe_ahead(number, event, steps)
-        } else {
-            self.observe_current(number, event, max_lag, steps)
-        };
-        if self.watermark > before {
-            let (clock, watermark) = (TENANT_CLOCK, self.watermark);
-            steps.push(watermark_step(event, clock, before, watermark));
-        }
-        if stamp.clock == TENANT_CLOCK {
-            stamp.before = before;
-        }
-        stamp
-    }
-
-    /// A stamp of a broken clock says nothing about anything else, its source's other events
-    /// included.
-    fn observe_ahead(
-        &mut self,
-        number: u64,
-        event: EventSighting<'_>,
-        steps: &mut Vec<WatermarkStep>,
-    ) -> ClockStamp {
-        let mut source = self.source_clock(number);
-        let (clock, before) = match source.ahead {
-            Some(known) => known,
-            None => (self.next_clock(), Watermark::MIN),
-        };
-        let watermark = before.max(Watermark::of_event(event.time, event.sequence));
-        source.ahead = Some((clock, watermark));
-        self.sources.insert(number, source);
-        if watermark > before {
-            steps.push(watermark_step(event, clock, before, watermark));
-        }
-        ClockStamp {
-            clock,
-            counts_at: event.time,
-            before,
-            watermark,
-        }
-    }
-
-    fn observe_current(
-        &mut self,
-        number: u64,
-        event: EventSighting<'_>,
-        max_lag: Span,
-        steps: &mut Vec<WatermarkStep>,
-    ) -> ClockStamp {
-        let mut source = self.source_clock(number);
-        let before = source.progress.unwrap_or(Watermark::MIN);
-        let progress = before.max(event_progress(event));
-        source.progress = Some(progress);
-        self.front = self.front.max(progress.time);
-        if let Some((clock, _)) = source.ahead.take_if(|(_, ahead)| *ahead <= progress) {
-            steps.push(retire_clock(event.place, event.tenant, clock));
-        }
-        // Lagging sources leave the standings first, so that the watermark does not wait for them.
-        if progress.time < self.lag_edge(max_lag) {
-            self.standings.remove_source(number);
-            let (clock, before) = match source.lagging {
-                Some(clock) => (clock, before),
-                None => (self.next_clock(), Watermark::MIN),
-            };
-            source.lagging = Some(clock);
-            self.sources.insert(number, source);
-            if progress > before {
-                steps.push(watermark_step(event, clock, before, progress));
+        let before = self.front;
+        // A stamp from the future says nothing about what has happened by now.
+        let happened = event
+            .arrived
+            .map_or(event.time, |arrived| arrived.min(event.time));
+        self.front = self.front.max(happened);
+        self.make_room_for(event.source);
+        let (front, next_number) = (self.front, self.last_number + 1);
+        let source = match self.sources.get_mut(event.source) {
+            Some(source) => source,
+            None => {
+                self.last_number = next_number;
+                let new = TrackedSource::new(next_number, event.source.rank(), happened);
+                self.sources.entry(event.source.clone()).or_insert(new)
             }
-            return ClockStamp {
-                clock,
-                counts_at: event.time,
-                before,
-                watermark: progress,
-            };
-        }
-        if let Some(clock) = source.lagging.take() {
-            steps.push(retire_clock(event.place, event.tenant, clock));
-        }
-        self.sources.insert(number, source);
-        self.standings
-            .record_progress(number, progress, event.arrived);
-        self.update_watermark(max_lag);
-        let watermark = self.watermark;
-        // A second event of the same time from one source is late; the first one never is.
-        let joins =
-            progress < watermark || (event.sequence.is_none() && event.time == watermark.time);
-        let counts_at = if joins {
-            watermark.clamp_event_time(event.time, event.sequence)
-        } else {
-            event.time
         };
+        source.record_event(happened, front);
+        // For each event: a window that begins to follow a source with it needs to know.
+        steps.push(ClockStep {
+            place: larum_event::EvaluationPlace::for_raw_event(event.position),
+            tenant: event.tenant.clone(),
+            front,
+            source: Some((source.number, source.progress)),
+        });
         ClockStamp {
-            clock: TENANT_CLOCK,
-            counts_at,
-            before,
-            watermark,
+            source: source.number,
+            order: event_order(event, source.rank),
+            front: before,
         }
     }
 
-    fn source_clock(&self, number: u64) -> SourceClock {
-        self.sources.get(&number).copied().unwrap_or_default()
+    /// It is `at`; true if that moves the front.
+    pub(super) fn tick(&mut self, at: Timestamp) -> bool {
+        let Some(wall) = self.wall.filter(|wall| *wall < at) else {
+            return false;
+        };
+        self.wall = Some(at);
+        let passed = at.duration_since(wall).min(TICK_MOST);
+        self.front = self.front.saturating_add(passed);
+        true
     }
 
-    /// What lies before this lags.
-    fn lag_edge(&self, max_lag: Span) -> Timestamp {
-        let front = self.front.max(self.watermark.time);
-        front.saturating_sub(max_lag)
-    }
-
-    /// Brings the watermark to the least progress of those that do not lag.
-    fn update_watermark(&mut self, max_lag: Span) {
-        loop {
-            let Some((least, number)) = self.standings.slowest_source() else {
-                return;
-            };
-            if least.time < self.lag_edge(max_lag) {
-                self.standings.remove_source(number);
-            } else {
-                self.watermark = self.watermark.max(least);
-                return;
+    /// Takes note of the time at which an event arrived.
+    fn note_arrival(&mut self, arrived: Timestamp) {
+        let Some(wall) = self.wall else {
+            self.wall = Some(arrived);
+            return;
+        };
+        if arrived < wall.saturating_sub(SET_BACK_LEAST) {
+            self.front = self.front.min(arrived);
+            for source in self.sources.values_mut() {
+                source.progress.heard = source.progress.heard.min(arrived);
+                source.minutes.clear();
             }
+            self.wall = Some(arrived);
+        } else {
+            self.wall = Some(wall.max(arrived));
         }
     }
 
-    fn next_clock(&mut self) -> u32 {
-        self.last_clock = self.last_clock.wrapping_add(1).max(1);
-        self.last_clock
-    }
-
-    /// The number of the event's source, a new one where it is new.
-    fn source_number(&mut self, event: &EventSighting<'_>, steps: &mut Vec<WatermarkStep>) -> u64 {
-        if let Some(number) = self.numbers.get(event.source) {
-            return *number;
+    /// Keeps the number of sources bounded: forgets the tenth part of them that is furthest behind.
+    fn make_room_for(&mut self, source: &Source) {
+        if self.sources.len() < limits::SOURCES_PER_TENANT || self.sources.contains_key(source) {
+            return;
         }
-        if self.numbers.len() >= limits::SOURCES_PER_TENANT {
-            self.forget_slowest(event, steps);
-        }
-        self.last_number += 1;
-        let number = self.last_number;
-        self.numbers.insert(event.source.clone(), number);
-        number
-    }
-
-    /// Keeps the number of sources bounded: the tenth part of them that is furthest behind goes.
-    fn forget_slowest(&mut self, event: &EventSighting<'_>, steps: &mut Vec<WatermarkStep>) {
-        let sources = self.sources.iter();
-        let mut hindmost: Vec<(Option<Watermark>, u64)> = sources
-            .map(|(number, source)| (source.progress, *number))
+        let sources = self.sources.values();
+        let mut hindmost: Vec<(Timestamp, u32)> = sources
+            .map(|source| (source.progress.heard, source.number))
             .collect();
         hindmost.sort_unstable();
         hindmost.truncate(limits::SOURCES_PER_TENANT.div_ceil(10));
-        for (_, number) in hindmost {
-            self.standings.remove_source(number);
-            if let Some(source) = self.sources.remove(&number) {
-                let clocks = source.own_clocks();
-                steps.extend(clocks.map(|clock| retire_clock(event.place, event.tenant, clock)));
+        let forgotten: std::collections::BTreeSet<u32> =
+            hindmost.into_iter().map(|(_, number)| number).collect();
+        self.sources
+            .retain(|_, source| !forgotten.contains(&source.number));
+    }
+}
+
+impl TrackedSource {
+    fn new(number: u32, rank: u64, heard: Timestamp) -> Self {
+        let progress = SourceProgress {
+            heard,
+            ..SourceProgress::default()
+        };
+        Self {
+            number,
+            rank,
+            progress,
+            minutes: Vec::new(),
+        }
+    }
+
+    /// Takes note of an event of `time` that arrived when the front, with it, was `front`.
+    fn record_event(&mut self, time: Timestamp, front: Timestamp) {
+        self.progress.heard = self.progress.heard.max(time);
+        let lag = front.duration_since(time).min(WAIT_MOST);
+        let disorder = self.progress.heard.duration_since(time);
+        let minute = front.as_nanos().div_euclid(MINUTE);
+        match self.minutes.last_mut() {
+            Some(last) if last.minute == minute => {
+                last.lag = last.lag.max(lag);
+                last.disorder = last.disorder.max(disorder);
+            }
+            Some(_) | None => {
+                self.minutes
+                    .retain(|maxima| maxima.minute > minute - MEMORY_MINUTES);
+                self.minutes.push(MinuteMaxima {
+                    minute,
+                    lag,
+                    disorder,
+                });
             }
         }
-        let known = &self.sources;
-        self.numbers.retain(|_, number| known.contains_key(number));
-    }
-}
-
-impl SourceClock {
-    fn own_clocks(&self) -> impl Iterator<Item = u32> + use<> {
-        let ahead = self.ahead.map(|(clock, _)| clock);
-        self.lagging.into_iter().chain(ahead)
-    }
-}
-
-/// How far an event brings its source: a stamp from the future no further than to the time the log
-/// says it was.
-fn event_progress(event: EventSighting<'_>) -> Watermark {
-    match event.arrived {
-        Some(arrived) if event.time > arrived => Watermark::of_event(arrived, None),
-        Some(_) | None => Watermark::of_event(event.time, event.sequence),
-    }
-}
-
-fn watermark_step(
-    event: EventSighting<'_>,
-    clock: u32,
-    before: Watermark,
-    watermark: Watermark,
-) -> WatermarkStep {
-    WatermarkStep {
-        place: event.place,
-        tenant: event.tenant.clone(),
-        clock,
-        before,
-        watermark,
+        let lags = self.minutes.iter().map(|maxima| maxima.lag);
+        self.progress.lag = lags.max().unwrap_or(Span::ZERO);
+        let disorders = self.minutes.iter().map(|maxima| maxima.disorder);
+        self.progress.disorder = disorders.max().unwrap_or(Span::ZERO);
     }
 }

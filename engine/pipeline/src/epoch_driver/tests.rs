@@ -2,14 +2,16 @@
 //! where late matches are recorded makes no difference, as long as their windows have answered.
 
 use larum_event::{
-    Channel, Detection, Event, EventDefaults, EventId, RuleFile, RuleId, Severity, Span, TenantId,
+    Channel, Detection, DetectionEffect, EvaluationPlace, Event, EventDefaults, EventId,
+    EventOrder, GroupKey, MatchValues, RuleFile, RuleId, Severity, Span, TenantId,
 };
 use larum_window::ScriptFault;
 
 use super::*;
+use crate::clocks::ClockStep;
 use crate::late_events::LateMatch;
 use crate::matching::match_items;
-use crate::shards::{WindowWork, run_window};
+use crate::shards::{AlertRetraction, WindowWork, run_window};
 
 /// The first second of all events.
 const BEGIN: i64 = 1_780_000_000;
@@ -78,8 +80,7 @@ fn run_new_windows(driver: &EpochDriver, step: WindowStep) -> WindowAnswer {
         let work = WindowWork {
             layer: step.layer,
             matches,
-            steps: Arc::clone(&step.steps),
-            closes_at: step.closes_at,
+            moves: Arc::clone(&step.moves),
         };
         answers.append(run_window(&mut window, work));
     }
@@ -254,6 +255,30 @@ fn a_layer_is_matched_after_the_alerts_below_it_are_raised() {
 }
 
 #[test]
+fn keys_of_layers_that_new_rules_do_not_have_wait_for_no_amendment() {
+    let text = r#"
+        rule("below").on("x.#");
+        rule("above").on("alerts.below").within("1m").count(2);
+    "#;
+    let (mut driver, mut matcher) = driver(text);
+    driver.begin_inputs(&[input(1, "")]);
+    while let EpochStep::Match(_) | EpochStep::Windows(_) =
+        run_until(&mut driver, &mut matcher, is_windows)
+    {
+        driver.record_answers(WindowAnswer {
+            dirty_keys: 1,
+            ..WindowAnswer::default()
+        });
+    }
+    assert_eq!(driver.dirty_keys(), 2);
+    let (other, _) = self::driver(HIT);
+    driver.activate_rules(Arc::clone(other.rule_set()), &PipelineSettings::default());
+    driver.begin_tick(Position(2), Timestamp::from_nanos(BEGIN * 1_000_000_000));
+    finish(&mut driver, &mut matcher);
+    assert_eq!(driver.dirty_keys(), 0);
+}
+
+#[test]
 fn windows_without_matches_run_and_a_layer_without_items_is_not_matched() {
     let (mut driver, mut matcher) = driver(HIT);
     let at = Timestamp::from_nanos(BEGIN * 1_000_000_000);
@@ -263,7 +288,106 @@ fn windows_without_matches_run_and_a_layer_without_items_is_not_matched() {
     let EpochStep::Windows(step) = driver.next_step(&mut matcher) else {
         panic!("there are windows");
     };
-    assert!(step.closes_at.is_some());
+    assert!(step.moves.closes_at.is_some());
+}
+
+/// A match of an alert of this time, as rules of the first layer above see it.
+fn alert_match(id: &str, position: u64, at: Timestamp) -> Match {
+    let trigger = EventOrder::of_event(at, 1, None, Position(position));
+    Match {
+        rule: 0,
+        tenant: TenantId::default_tenant(),
+        key: GroupKey::empty(),
+        order: EventOrder::of_alert(at, trigger, 1, 0),
+        place: EvaluationPlace {
+            position: Position(position),
+            layer: 1,
+            ordinal: 0,
+        },
+        source: 0,
+        front: at,
+        event_id: EventId::new(id).unwrap(),
+        steps: 1,
+        values: MatchValues::empty(),
+        event: None,
+    }
+}
+
+#[test]
+fn an_alert_is_taken_back_at_its_position_and_not_before_what_was_decided_by_then() {
+    let (driver, _) = driver(r#"rule("few").on("x.#").tumbling("1m").count("< 3");"#);
+    let mut window = driver.plan().new_window(WindowShard { rule: 0, shard: 0 });
+    let begin = Timestamp::from_nanos(BEGIN * 1_000_000_000);
+    let mut run = |matches: Vec<Match>, moves: EpochMoves| {
+        let work = WindowWork {
+            layer: 1,
+            matches,
+            moves: Arc::new(moves),
+        };
+        run_window(&mut window, work)
+    };
+    let none = run(vec![alert_match("x", 1, begin)], EpochMoves::default());
+    assert!(none.detections.is_empty());
+    let step = ClockStep {
+        place: EvaluationPlace::for_raw_event(Position(3)),
+        tenant: TenantId::default_tenant(),
+        front: begin.saturating_add(Span::from_seconds(100)),
+        source: None,
+    };
+    let retracted = AlertRetraction {
+        position: Position(5),
+        tenant: TenantId::default_tenant(),
+        alert: EventId::new("x").unwrap(),
+    };
+    let decided = run(
+        Vec::new(),
+        EpochMoves {
+            steps: Arc::new([step]),
+            retracted: vec![retracted],
+            ..EpochMoves::default()
+        },
+    );
+    assert_eq!((decided.detections.len(), decided.dirty_keys), (1, 1));
+    assert_eq!(decided.detections[0].place.position, Position(3));
+}
+
+#[test]
+fn an_alert_that_is_replaced_is_taken_back_before_it_comes_again() {
+    let (driver, _) = driver(r#"rule("two").on("x.#").within("1m").count(2);"#);
+    let mut window = driver.plan().new_window(WindowShard { rule: 0, shard: 0 });
+    let begin = Timestamp::from_nanos(BEGIN * 1_000_000_000);
+    let later = begin.saturating_add(Span::from_seconds(10));
+    let mut run = |matches: Vec<Match>, retracted: Vec<AlertRetraction>| {
+        let moves = EpochMoves {
+            retracted,
+            amend: Some(AmendPass {
+                most_rows: usize::MAX,
+                place: EvaluationPlace::for_raw_event(Position(9)),
+            }),
+            ..EpochMoves::default()
+        };
+        let work = WindowWork {
+            layer: 1,
+            matches,
+            moves: Arc::new(moves),
+        };
+        run_window(&mut window, work)
+    };
+    run(vec![alert_match("x", 1, begin)], Vec::new());
+    let retracted = AlertRetraction {
+        position: Position(9),
+        tenant: TenantId::default_tenant(),
+        alert: EventId::new("x").unwrap(),
+    };
+    let again = run(vec![alert_match("x", 9, later)], vec![retracted]);
+    // It may be said and taken back, but does not stand: it is one alert, not two.
+    let last = again.detections.last().map(|last| last.effect);
+    assert!(
+        matches!(last, None | Some(DetectionEffect::Retract)),
+        "{last:?}"
+    );
+    let other = run(vec![alert_match("y", 10, later)], Vec::new());
+    assert_eq!(other.detections.len(), 1);
 }
 
 const COUNTS: &str = r#"
@@ -271,115 +395,4 @@ const COUNTS: &str = r#"
     rule("reads").on("alerts.counts");
 "#;
 
-/// A window that keeps nothing between epochs, so that it needs the stored matches of each key.
-#[derive(Default)]
-struct ForgetfulWindow {
-    waiting: Vec<Match>,
-}
-
-impl ForgetfulWindow {
-    fn ask(&mut self, unit: WindowShard, matches: Vec<Match>) -> Vec<StoredMatchRequest> {
-        let requests = matches.iter().map(|found| StoredMatchRequest {
-            unit,
-            tenant: found.tenant.clone(),
-            key: found.key.clone(),
-            range: found.time.saturating_sub(Span::from_seconds(600))..=found.time,
-        });
-        let requests = requests.collect();
-        self.waiting = matches;
-        requests
-    }
-
-    fn resume(
-        &mut self,
-        driver: &EpochDriver,
-        unit: WindowShard,
-        stored: Vec<Match>,
-    ) -> Vec<Detection> {
-        let mut matches = stored;
-        matches.append(&mut self.waiting);
-        let work = WindowWork {
-            layer: 0,
-            matches,
-            steps: Arc::from([]),
-            closes_at: None,
-        };
-        run_window(&mut driver.plan().new_window(unit), work).detections
-    }
-}
-
-#[test]
-fn a_window_goes_on_with_stored_matches_before_its_layer_raises() {
-    let (mut driver, mut matcher) = driver(COUNTS);
-    let unit = WindowShard { rule: 0, shard: 0 };
-    let mut window = ForgetfulWindow::default();
-    let mut store: Vec<Match> = Vec::new();
-    let mut alerts = Vec::new();
-    let mut steps = Vec::new();
-    for position in 1..=3 {
-        steps.clear();
-        driver.begin_inputs(&[input(position, r#""key":"k""#)]);
-        loop {
-            match driver.next_step(&mut matcher) {
-                EpochStep::Match(step) => {
-                    steps.push("match");
-                    let matched = match_items(&mut matcher, step.layer, &step.items, &step.skipped);
-                    driver.record_matches(matched);
-                }
-                EpochStep::Windows(step) if step.layer > 0 => {
-                    steps.push("windows above");
-                    let answers = run_new_windows(&driver, step);
-                    driver.record_answers(answers);
-                }
-                EpochStep::Windows(mut step) if step.stored.is_empty() => {
-                    steps.push("windows");
-                    let matches = step.matches.remove(&unit).unwrap_or_default();
-                    driver.record_answers(WindowAnswer {
-                        requests: window.ask(unit, matches),
-                        ..WindowAnswer::default()
-                    });
-                }
-                EpochStep::Windows(mut step) => {
-                    steps.push("windows resumed");
-                    assert!(step.includes(unit));
-                    assert!(!step.includes(WindowShard { rule: 1, shard: 0 }));
-                    let stored = step.stored.remove(&unit).unwrap();
-                    let newest = window.waiting.clone();
-                    driver.record_answers(WindowAnswer {
-                        detections: window.resume(&driver, unit, stored),
-                        ..WindowAnswer::default()
-                    });
-                    store.extend(newest);
-                }
-                EpochStep::Fetch(request) => {
-                    steps.push("fetch");
-                    let rows = store.iter().filter(|row| {
-                        row.rule == request.unit.rule
-                            && row.tenant == request.tenant
-                            && row.key == request.key
-                            && request.range.contains(&row.time)
-                    });
-                    driver.resume_with(rows.cloned().collect());
-                }
-                EpochStep::Done(outcome) => {
-                    let raised = rules_of_alerts(&outcome).join(" ");
-                    alerts.push(raised);
-                    break;
-                }
-            }
-        }
-    }
-    // The third match counts with the two stored ones, and the rule above sees the alert at once.
-    assert_eq!(alerts, ["", "", "counts reads"]);
-    assert_eq!(
-        steps,
-        [
-            "match",
-            "windows",
-            "fetch",
-            "windows resumed",
-            "match",
-            "windows above"
-        ]
-    );
-}
+mod fetching;

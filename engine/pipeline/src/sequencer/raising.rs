@@ -1,15 +1,17 @@
-//! Turns the detections of a layer into alerts for people and, when they are final, into events for
-//! the layers above.
+//! Turns the detections of a layer into alerts for people, and into events for the layers above.
 //!
 //! Owns the order of alerts and the limit on chains of causes. An alert's id and content
 //! belong to `raise`; when a layer raises is left to the [`EpochDriver`](crate::EpochDriver).
 //! Invariant: alerts come out in one canonical order, whatever the order in which windows
-//! answered, and layers above see each alert once, when it becomes final.
+//! answered, and layers above see each alert once, as it fired.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use larum_event::{Detection, EvaluationPlace, Event, Position, WindowSpec};
+use larum_event::{
+    Detection, DetectionEffect, EvaluationPlace, Event, EventId, EventOrder, Position, TenantId,
+    Timestamp, WindowSpec,
+};
 use larum_rule::{AlertAudience, AlertText, Rule, RuleMatcher, WindowView};
 
 use super::Sequencer;
@@ -17,13 +19,16 @@ use crate::epoch::Epoch;
 use crate::epoch_item::EpochItem;
 use crate::epoch_outcome::AlertRevision;
 use crate::matching::{PlacedFault, locate_fault};
-use crate::raise::{AlertContent, build_alert, build_alert_event, is_too_deep};
+use crate::raise::{AlertContent, alert_id, build_alert, build_alert_event, is_too_deep};
+use crate::shards::AlertRetraction;
 use crate::system;
 
 /// What an alert is made from, in addition to its detection.
 struct AlertOrigin<'a> {
     rule: &'a Rule,
-    /// The event that triggered it, if it is in this epoch.
+    /// The event that triggered it, if it comes at the same position.
+    trigger: Option<&'a EpochItem>,
+    /// The same, for the first revision.
     cause: Option<&'a EpochItem>,
     /// Length of the chain of causes.
     depth: u8,
@@ -42,14 +47,22 @@ impl Sequencer {
         if detections.is_empty() {
             return;
         }
-        // The canonical order: by place, then by rule, group and revision.
+        // The canonical order: by position, then by rule and group. What one group says stays in
+        // the order in which its window said it.
         detections.sort_by(|a, b| {
-            (a.place, a.rule, &a.tenant, a.clock, &a.key, a.revision)
-                .cmp(&(b.place, b.rule, &b.tenant, b.clock, &b.key, b.revision))
+            (a.place.position, a.rule, &a.tenant, &a.key).cmp(&(
+                b.place.position,
+                b.rule,
+                &b.tenant,
+                &b.key,
+            ))
         });
         let items = epoch.layer_items(layer);
-        let by_place: HashMap<EvaluationPlace, &EpochItem> =
-            items.iter().map(|item| (item.place, item)).collect();
+        // Alerts of two tenants may come at the same place in the order.
+        let by_order: HashMap<(&TenantId, EventOrder), &EpochItem> = items
+            .iter()
+            .map(|item| ((&item.event.envelope().tenant, item.order), item))
+            .collect();
         let mut ordinals = OrdinalCounter::default();
         for detection in detections {
             let set = Arc::clone(&self.set);
@@ -58,24 +71,23 @@ impl Sequencer {
             };
             let first = detection.revision == 1;
             // Only what is made with its event knows it: anything else may come in a later epoch.
-            let is_with = detection.trigger.place.position == detection.place.position;
-            let cause = if first && is_with {
-                by_place.get(&detection.trigger.place).copied()
-            } else {
-                None
-            };
-            let depth = self.cause_depth(&detection);
+            let trigger = by_order
+                .get(&(&detection.tenant, detection.trigger.order))
+                .filter(|item| item.place.position == detection.place.position)
+                .copied();
+            let depth = self.alert_depth(rule, &detection);
             if is_too_deep(depth) {
                 if first {
                     let diagnostic = system::depth_limit_event(rule, &detection, depth);
-                    let place = detection.trigger.place;
+                    let place = detection.place;
                     epoch.system.extend(diagnostic.map(|event| (place, event)));
                 }
                 continue;
             }
             let making = AlertOrigin {
                 rule,
-                cause,
+                trigger,
+                cause: trigger.filter(|_| first),
                 depth,
                 place: ordinals.next_place(detection.place.position, layer + 1),
             };
@@ -102,7 +114,7 @@ impl Sequencer {
                     rule: rule.id.clone(),
                     number: detection.rule,
                     event: detection.trigger.event_id.clone(),
-                    place: detection.trigger.place,
+                    place: detection.place,
                     message: format!("{error}: {}", error.cause),
                 });
                 return;
@@ -113,18 +125,26 @@ impl Sequencer {
         self.state
             .causes
             .remember_depth(&detection.tenant, &event.envelope().id, depth);
-        let early = &mut self.state.early;
-        let is_new_final = early.record_revision(
-            &rule.id,
-            &alert.alert_id,
-            detection.revision,
-            detection.status,
-        );
-        if is_new_final {
-            let stands_for = find_raw_event(epoch, &detection);
+        let alert_id = EventId::new(&*alert.alert_id).ok();
+        if let (Some(alert), DetectionEffect::Retract | DetectionEffect::Replace) =
+            (&alert_id, detection.effect)
+        {
+            epoch.retract_alert(AlertRetraction {
+                position: detection.place.position,
+                tenant: detection.tenant.clone(),
+                alert: alert.clone(),
+            });
+        }
+        if matches!(
+            detection.effect,
+            DetectionEffect::Raise | DetectionEffect::Replace
+        ) {
+            let front = epoch.front_at(detection.place.position, &detection.tenant);
             let item = EpochItem {
-                raw_event: stands_for,
-                ..build_alert_item(epoch, &detection, event.clone(), place)
+                raw_event: making.trigger.and_then(raw_event_of),
+                alert_id,
+                front: front.unwrap_or(self.state.clocks.tenant_front(&detection.tenant)),
+                ..build_alert_item(rule, &detection, event.clone(), place)
             };
             epoch.alerts.push(item);
         }
@@ -134,13 +154,26 @@ impl Sequencer {
                 event,
                 tenant: detection.tenant,
                 place,
-                trigger: detection.trigger.place.position,
+                trigger: detection
+                    .trigger
+                    .order
+                    .position()
+                    .unwrap_or(detection.place.position),
             });
         }
     }
 
-    fn cause_depth(&self, detection: &Detection) -> u8 {
+    /// The length of the chain of causes behind an alert: as it was when the alert was raised, or
+    /// its retraction could be too deep to be written.
+    fn alert_depth(&self, rule: &Rule, detection: &Detection) -> u8 {
         let causes = &self.state.causes;
+        let alert = EventId::new(&*alert_id(rule, detection)).ok();
+        let known = alert
+            .filter(|_| detection.revision > 1)
+            .map_or(0, |alert| causes.depth(&detection.tenant, &alert));
+        if known > 0 {
+            return known;
+        }
         let trigger = std::iter::once(&detection.trigger.event_id);
         let deepest = trigger
             .chain(&detection.evidence)
@@ -206,47 +239,69 @@ fn make_alert_text(
     match matcher.alert_fields(detection.rule, &view) {
         Ok(text) => text,
         Err(fault) => {
-            if let Some(item) = cause {
-                faults.extend(locate_fault(matcher.set(), &fault, item));
-            }
+            let located = match cause {
+                Some(item) => locate_fault(matcher.set(), &fault, item),
+                // Later revisions fail the same way, and nothing new is to be said of that.
+                None if detection.revision > 1 => None,
+                None => Some(PlacedFault {
+                    rule: rule.id.clone(),
+                    number: detection.rule,
+                    event: detection.trigger.event_id.clone(),
+                    place: detection.place,
+                    message: fault.message,
+                }),
+            };
+            faults.extend(located);
             AlertText::default()
         }
     }
 }
 
-/// A final alert as the layers above see it. It runs on the clock of what made it, as of just
-/// before: if a move of time made it final, the same move must not make it late.
+/// An alert as the layers above see it: directly behind its trigger, or behind everything of its
+/// time if that is a deadline.
 fn build_alert_item(
-    epoch: &Epoch,
+    rule: &Rule,
     detection: &Detection,
     event: Event,
     place: EvaluationPlace,
 ) -> EpochItem {
-    let before = epoch.watermark_before(place.position, &detection.tenant, detection.clock);
-    let is_triggers = detection.time == detection.trigger.time;
+    let (time, trigger) = (detection.time, detection.trigger.order);
+    let number = order_number(rule, detection);
     EpochItem {
         place,
         event,
-        time: detection.time,
-        clock: detection.clock,
-        before,
-        watermark: before,
-        // Among events of equal time it comes after its trigger.
-        sequence: detection.trigger.sequence.filter(|_| is_triggers),
+        order: EventOrder::of_alert(time, trigger, rule.layer + 1, number),
+        source: 0,
+        front: Timestamp::MIN,
+        alert_id: None,
         raised_by: Some(detection.rule),
         raw_event: None,
     }
 }
 
-/// The raw event that triggered an alert, if both belong to the same event of the log; an earlier
-/// one may be in another epoch. For other alerts, trees find the trigger by the id that the alert
-/// names as its cause.
-fn find_raw_event(epoch: &Epoch, detection: &Detection) -> Option<Event> {
-    let trigger = detection.trigger.place;
-    let is_with = trigger.position == detection.place.position;
-    let item = is_with.then(|| epoch.find_item(trigger)).flatten()?;
-    match item.raised_by {
-        None => Some(item.event.clone()),
-        Some(_) => item.raw_event.clone(),
+/// Where an alert comes among those of its layer with the same trigger: it follows from what the
+/// alert is, not from when it was decided.
+fn order_number(rule: &Rule, detection: &Detection) -> u32 {
+    let mut hasher = blake3::Hasher::new();
+    for part in [
+        rule.id.as_str().as_bytes(),
+        &detection.key.to_bytes(),
+        detection.anchor.as_str().as_bytes(),
+    ] {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    let hash = hasher.finalize();
+    let first = hash.as_bytes().first_chunk::<4>();
+    first.map_or(0, |bytes| u32::from_be_bytes(*bytes))
+}
+
+/// The raw event that an alert with this trigger belongs to in the trees. Of a trigger of an
+/// earlier position it is not known; then trees find it by the id that the alert names as its
+/// cause.
+fn raw_event_of(trigger: &EpochItem) -> Option<Event> {
+    match trigger.raised_by {
+        None => Some(trigger.event.clone()),
+        Some(_) => trigger.raw_event.clone(),
     }
 }

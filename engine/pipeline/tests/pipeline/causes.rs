@@ -98,6 +98,33 @@ fn events_that_name_events_as_their_cause_are_of_depth_zero() {
 }
 
 #[test]
+fn an_alert_that_grows_by_events_it_has_caused_is_as_deep_as_when_it_was_raised() {
+    let text = format!("{RULES}rule(\"grows\").on(\"events.#\").within(\"1h\").count(1);");
+    let mut pipeline = pipeline(&text, 1);
+    let mut outcome = EpochOutcome::default();
+    for piece in chain(20).chunks(1) {
+        outcome.extend(pipeline.run_inputs(piece));
+    }
+    outcome.extend(pipeline.close_input());
+    let alerts = outcome.alerts.iter().map(|raised| &raised.alert);
+    let grown: Vec<(u32, u64, u8)> = alerts
+        .filter(|alert| alert.rule.as_str() == "grows")
+        .map(|alert| (alert.revision, alert.count, alert.depth))
+        .collect();
+    assert_eq!(
+        grown,
+        [
+            (1, 1, 1),
+            (2, 2, 1),
+            (3, 4, 1),
+            (4, 8, 1),
+            (5, 16, 1),
+            (6, 20, 1)
+        ]
+    );
+}
+
+#[test]
 fn an_alert_that_is_only_recalled_counts_as_a_cause_all_the_same() {
     let chain = chain(4);
     let mut whole = pipeline(RULES, 1);

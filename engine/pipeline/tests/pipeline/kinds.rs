@@ -1,9 +1,10 @@
-//! Every kind of window, with lateness and ticks: where the log is cut and how windows are split
-//! changes no byte.
+//! Every kind of window, with lateness, ticks and amendments: where the log is cut and how windows
+//! are split changes no byte.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use larum_event::{Position, Span, Timestamp};
+use larum_event::{AlertStatus, Position, Span, Timestamp};
 use larum_pipeline::{EpochOutcome, EventInput, Pipeline, PipelineSettings};
 
 use crate::given::{by_rule, bytes, check_same, inputs};
@@ -24,13 +25,15 @@ rule("unanswered").on("security.#").group_by("metadata.user").within("20s").sequ
     absent("success").when(|event| event.data.outcome == "success"),
 ]);
 rule("both").on(["alerts.unanswered", "alerts.places"]).group_by("data.key.user").within("5m").count(3);
+rule("calm").on("alerts.unanswered").group_by("data.key.user").tumbling("1m").count("< 3");
 rule("all").on("alerts.#").group_by("type").within("10m").count(10).policy("every");
 "##;
 
-/// An event, or time that passes.
+/// An event, time that passes, or keys that are amended.
 enum Step {
     Event(EventInput),
     Tick(Position, Timestamp),
+    Amend(Position, usize),
 }
 
 fn steps(seed: u64) -> Vec<Step> {
@@ -49,6 +52,11 @@ fn steps(seed: u64) -> Vec<Step> {
                 Position(position),
                 now.saturating_add(Span::from_seconds(seconds)),
             ));
+        }
+        if draw.percent(5) {
+            position += 1;
+            let most_rows = [1, 20, usize::MAX][draw.below(3) as usize];
+            steps.push(Step::Amend(Position(position), most_rows));
         }
     }
     steps
@@ -77,6 +85,10 @@ fn run(steps: &[Step], shards: usize, most: usize, forgets: bool) -> EpochOutcom
                 outcome.extend(pipeline.run_inputs(&std::mem::take(&mut waiting)));
                 outcome.extend(pipeline.tick(*position, *at));
             }
+            Step::Amend(position, most_rows) => {
+                outcome.extend(pipeline.run_inputs(&std::mem::take(&mut waiting)));
+                outcome.extend(pipeline.amend(*position, *most_rows));
+            }
         }
         if waiting.len() >= most {
             outcome.extend(pipeline.run_inputs(&std::mem::take(&mut waiting)));
@@ -104,6 +116,7 @@ fn every_kind_says_something_and_some_of_it_is_taken_back_or_late() {
         "guessed",
         "unanswered",
         "both",
+        "calm",
         "all",
     ] {
         let (first, revisions) = by_rule(&outcome, rule);
@@ -111,18 +124,45 @@ fn every_kind_says_something_and_some_of_it_is_taken_back_or_late() {
     }
     assert!(!outcome.late.is_empty());
     assert_eq!(outcome.faults, []);
+    let alerts = outcome.alerts.iter().map(|raised| &raised.alert);
+    let retracted: BTreeSet<&str> = alerts
+        .filter(|alert| alert.status == AlertStatus::Retracted)
+        .map(|alert| alert.rule.as_str())
+        .collect();
+    let expected = ["few", "calm"];
+    assert!(
+        expected.iter().all(|rule| retracted.contains(rule)),
+        "{retracted:?}"
+    );
     let left = outcome.late.iter().flat_map(|late| &late.rules);
     assert!(
         left.clone()
-            .all(|rule| !["both", "all"].contains(&rule.as_str()))
+            .all(|rule| !["both", "calm", "all"].contains(&rule.as_str()))
     );
 }
 
 #[test]
-fn cuts_shards_and_checkpoints_change_no_byte_of_any_kind() {
-    let steps = steps(4);
+fn cuts_and_checkpoints_change_no_byte_of_any_kind() {
+    // Each shard has a budget of its own when it amends, so only the same number of them is equal.
+    for (seed, shards, most, forgets) in [(4, 1, 1, false), (5, 3, 7, false), (6, 2, 60, true)] {
+        let steps = steps(seed);
+        let expected = bytes(&run(&steps, shards, usize::MAX, false));
+        let found = run(&steps, shards, most, forgets);
+        let what = format!("seed {seed}, {shards} shards, stretches of {most}");
+        check_same(&bytes(&found), &expected, &what);
+    }
+}
+
+#[test]
+fn shards_change_no_byte_of_any_kind() {
+    let mut steps = steps(8);
+    for step in &mut steps {
+        if let Step::Amend(_, most_rows) = step {
+            *most_rows = usize::MAX;
+        }
+    }
     let expected = bytes(&run(&steps, 1, usize::MAX, false));
-    for (shards, most, forgets) in [(1, 1, false), (3, 7, false), (2, 60, true), (1, 3, true)] {
+    for (shards, most, forgets) in [(2, 60, true), (3, 7, false)] {
         let found = run(&steps, shards, most, forgets);
         let what = format!("{shards} shards, stretches of {most}");
         check_same(&bytes(&found), &expected, &what);

@@ -27,4 +27,7 @@ mod time;
 
 mod kinds;
 
+mod order;
+mod order_rules;
+
 mod scripts;

@@ -1,7 +1,7 @@
 //! Scripts that keep state for each group: alike however the events are cut, also across a
 //! checkpoint.
 
-use larum_event::{Event, Timestamp};
+use larum_event::{Event, Position, Timestamp};
 use larum_pipeline::{EpochOutcome, EventInput};
 
 use crate::given::{inputs, pipeline};
@@ -127,4 +127,27 @@ fn a_timer_that_is_always_set_anew_ends_with_the_input_and_each_alert_has_an_id(
     let ids: std::collections::BTreeSet<_> = ids.collect();
     assert_eq!(ids.len(), found.alerts.len());
     assert_eq!(ids.len(), 1 + larum_event::limits::SCRIPT_TIMERS as usize);
+}
+
+#[test]
+fn an_amended_script_reports_a_fault_once_and_that_of_a_late_event_when_it_is_read() {
+    let (open, closed) = (r#","state":"open""#, r#","state":"closed""#);
+    let arrived = vec![
+        door(0, 100, "a", open),
+        door(1, 110, "a", ""),
+        door(2, 120, "a", closed),
+        door(3, 50, "a", ""),
+        door(4, 60, "a", open),
+        door(5, 300, "b", closed),
+    ];
+    let mut all = pipeline(RULES, 1);
+    let faults = |outcome: &EpochOutcome| -> Vec<String> {
+        let faults = outcome.faults.iter();
+        faults.map(|fault| fault.event.to_string()).collect()
+    };
+    assert_eq!(faults(&all.run_inputs(&inputs(arrived))), ["e1"]);
+    let amended = all.amend(Position(7), usize::MAX);
+    assert_eq!(faults(&amended), ["e3"]);
+    assert_eq!(told(&amended), [r#"120 "a" 3 times"#]);
+    assert!(faults(&all.close_input()).is_empty());
 }

@@ -43,14 +43,14 @@ rule("left_open").on("security.#").group_by("metadata.user").within("30s").seque
 "#;
 
 #[test]
-fn a_tick_tells_of_what_did_not_come_when_the_silent_source_has_passed_the_deadline() {
+fn a_tick_tells_of_what_did_not_come_when_time_has_passed_the_deadline() {
     let mut pipeline = pipeline(LEFT_OPEN, 1);
     pipeline.run_inputs(&crate::given::inputs(vec![written(
         "opened", "web", 0, "open",
     )]));
-    let quiet = pipeline.tick(Position(2), second(35));
+    let quiet = pipeline.tick(Position(2), second(30));
     assert_eq!(bytes(&quiet), Vec::<String>::new());
-    let late = second(35).saturating_add(Span::from_nanos(1));
+    let late = second(30).saturating_add(Span::from_nanos(1));
     let outcome = pipeline.tick(Position(3), late);
     assert_eq!(told(&outcome, "left_open"), [(1, AlertStatus::Final, 1)]);
     let raised = &outcome.alerts[0];
@@ -79,17 +79,26 @@ fn with_lateness(text: &str, seconds: u32) -> Pipeline {
     Pipeline::new(set, settings)
 }
 
+fn with_horizon(text: &str, seconds: u32) -> Pipeline {
+    let set = std::sync::Arc::clone(pipeline(text, 1).rule_set());
+    let settings = PipelineSettings {
+        amend_horizon: Span::from_seconds(seconds),
+        ..PipelineSettings::default()
+    };
+    Pipeline::new(set, settings)
+}
+
 #[test]
 fn what_is_late_is_told_once_naming_every_rule_that_left_it_out_and_rules_without_windows_see_it() {
-    let events = [("a", 100, "fail"), ("b", 90, "fail"), ("c", 101, "ok")];
-    let outcome = pipeline(FAILURES, 1).run_inputs(&log(&events));
+    let events = [("a", 100, "fail"), ("b", 89, "fail"), ("c", 101, "ok")];
+    let outcome = with_horizon(FAILURES, 10).run_inputs(&log(&events));
     assert_eq!(by_rule(&outcome, "failures"), (0, 0));
     assert_eq!(by_rule(&outcome, "each"), (2, 2));
     let [late] = &outcome.late[..] else {
         panic!("{:?}", outcome.late);
     };
     assert_eq!(late.event.as_str(), "b");
-    assert_eq!(late.behind, Span::from_seconds(10));
+    assert_eq!(late.behind, Span::from_seconds(11));
     let rules: Vec<&str> = late.rules.iter().map(|rule| rule.as_str()).collect();
     assert_eq!(rules, ["failures", "mixed"]);
     let [(place, event)] = &outcome.system[..] else {
@@ -100,14 +109,14 @@ fn what_is_late_is_told_once_naming_every_rule_that_left_it_out_and_rules_withou
     assert_eq!(envelope.topic.as_str(), "$sys.late");
     assert_eq!(envelope.causation_id.as_ref().unwrap().as_str(), "b");
     assert!(
-        event.json().contains(r#""secondsBehind":10.0"#),
+        event.json().contains(r#""secondsBehind":11.0"#),
         "{}",
         event.json()
     );
 }
 
 #[test]
-fn within_the_lateness_it_counts_and_exactly_at_its_end_too() {
+fn within_the_horizon_it_counts_once_amended_and_exactly_at_its_end_too() {
     for (at, alerts) in [(70, 1), (69, 0)] {
         let events = [
             ("a", 99, "fail"),
@@ -115,66 +124,108 @@ fn within_the_lateness_it_counts_and_exactly_at_its_end_too() {
             ("c", at, "fail"),
             ("d", 200, "ok"),
         ];
-        let outcome = with_lateness(FAILURES, 30).run_inputs(&log(&events));
-        assert_eq!(by_rule(&outcome, "failures").0, alerts, "at {at}");
+        let mut pipeline = with_horizon(FAILURES, 30);
+        let outcome = pipeline.run_inputs(&log(&events));
+        assert_eq!(by_rule(&outcome, "failures").0, 0, "at {at}");
+        let amended = pipeline.amend(Position(5), usize::MAX);
+        assert_eq!(by_rule(&amended, "failures").0, alerts, "at {at}");
+        assert_eq!(outcome.late.len(), 1 - alerts, "at {at}");
     }
 }
 
 #[test]
-fn layers_above_see_an_alert_when_it_is_final_however_late_that_is_and_it_is_not_late_there() {
-    let events = [
-        ("a", 99, "fail"),
-        ("b", 100, "fail"),
-        ("c", 120, "ok"),
-        ("d", 131, "ok"),
-        ("e", 161, "ok"),
-        ("f", 500, "ok"),
-    ];
-    let mut pipeline = with_lateness(FAILURES, 30);
-    let mut seen = Vec::new();
-    for input in &log(&events) {
-        let outcome = pipeline.run_inputs(std::slice::from_ref(input));
-        let over = told(&outcome, "over");
-        let first = over.iter().any(|(revision, ..)| *revision == 1);
-        seen.push((told(&outcome, "failures"), first));
-        assert_eq!(outcome.late, []);
-    }
-    let finals = |told: &[(u32, AlertStatus, u64)]| {
-        told.iter()
-            .any(|(_, status, _)| *status == AlertStatus::Final)
-    };
-    let first_final = seen.iter().position(|(told, _)| finals(told));
-    assert_eq!(first_final, Some(3), "{seen:?}");
-    let over: Vec<usize> = (0..)
-        .zip(&seen)
-        .filter(|(_, (_, over))| *over)
-        .map(|(at, _)| at)
-        .collect();
+fn layers_above_see_an_alert_as_it_fired_at_once_though_it_is_early() {
+    let events = [("a", 99, "fail"), ("b", 100, "fail"), ("c", 131, "ok")];
+    let outcome = with_lateness(FAILURES, 30).run_inputs(&log(&events));
     assert_eq!(
-        over,
-        [3],
-        "seen once, at the place where it became final: {seen:?}"
+        told(&outcome, "failures"),
+        [(1, AlertStatus::Early, 2), (2, AlertStatus::Final, 2)]
     );
+    let over = told(&outcome, "over");
+    assert_eq!(over.first(), Some(&(1, AlertStatus::Early, 1)));
+    let seen = outcome
+        .alerts
+        .iter()
+        .find(|raised| raised.alert.rule.as_str() == "over");
+    assert_eq!(seen.unwrap().place.position, Position(2));
 }
 
 #[test]
-fn a_retracted_alert_was_never_seen_above() {
+fn an_alert_that_is_explained_away_is_retracted_and_so_is_what_rests_on_it() {
     let text = r#"
 rule("pair").on("security.#").group_by("metadata.user").within("1m").sequence([
     step("one").when(|event| event.data.does == "one"),
     absent("none").when(|event| event.data.does == "none"),
     step("two").when(|event| event.data.does == "two"),
 ]);
-rule("over").on("alerts.pair");
+rule("over").on("alerts.pair").within("1h").count(1);
 "#;
     let events = [
         ("a", 100, "one"),
         ("b", 110, "two"),
-        ("c", 105, "none"),
         ("d", 200, "ok"),
+        ("c", 105, "none"),
     ];
-    let outcome = with_lateness(text, 30).run_inputs(&log(&events));
-    assert_eq!(by_rule(&outcome, "over"), (0, 0));
+    let mut pipeline = pipeline(text, 1);
+    let outcome = pipeline.run_inputs(&log(&events));
+    assert_eq!(told(&outcome, "pair"), [(1, AlertStatus::Final, 2)]);
+    assert_eq!(told(&outcome, "over"), [(1, AlertStatus::Final, 1)]);
+    let amended = pipeline.amend(Position(5), usize::MAX);
+    assert_eq!(told(&amended, "pair"), [(2, AlertStatus::Retracted, 2)]);
+    assert_eq!(told(&amended, "over"), [(2, AlertStatus::Retracted, 1)]);
+}
+
+/// Two doors that nobody closes; an alert each, 30 seconds later.
+const DOORS: &str = r#"
+rule("left_open").on("security.#").group_by("data.door").within("30s").sequence([
+    step("opened").when(|event| event.data.does == "open"),
+    absent("closed").when(|event| event.data.does == "close"),
+]);
+rule("one_only").on("alerts.left_open").tumbling("1m").count("< 2");
+"#;
+
+fn opened(position: u64, id: &str, door: &str, at: i64) -> EventInput {
+    let time = second(at);
+    let json = format!(
+        r#"{{"id":"{id}","type":"door","source":"web","time":"{time}","channel":"security","data":{{"door":"{door}","does":"open"}}}}"#
+    );
+    EventInput {
+        position: Position(position),
+        event: event(&json, time),
+        arrived: None,
+        record: None,
+    }
+}
+
+#[test]
+fn what_a_rule_above_decided_is_undone_when_an_alert_comes_that_was_waited_for_below() {
+    let mut pipeline = pipeline(DOORS, 1);
+    // Full minutes of the clock end at 20, 80, 140 and 200 seconds.
+    let first = [opened(1, "a", "front", 100), opened(2, "b", "side", 175)];
+    let outcome = pipeline.run_inputs(&first);
+    assert_eq!(told(&outcome, "left_open"), [(1, AlertStatus::Final, 1)]);
+    assert_eq!(told(&outcome, "one_only"), [(1, AlertStatus::Final, 1)]);
+    // It opened in the same minute, and nobody has closed it either. By now the source is known to
+    // be 70 seconds late, and is waited for.
+    let late = pipeline.run_inputs(&[opened(3, "c", "back", 105), opened(4, "d", "attic", 206)]);
+    assert_eq!(told(&late, "left_open"), [(1, AlertStatus::Final, 1)]);
+    assert_eq!(told(&late, "one_only"), []);
+    let amended = pipeline.amend(Position(5), usize::MAX);
+    assert_eq!(told(&amended, "one_only"), [(2, AlertStatus::Retracted, 1)]);
+}
+
+#[test]
+fn an_alert_closure_that_fails_on_what_time_decides_is_reported_once() {
+    let text = LEFT_OPEN.replace("]);", r#"]).alert(|window| { throw "no words" });"#);
+    let mut pipeline = pipeline(&text, 1);
+    let mut outcome = pipeline.run_inputs(&log(&[("opened", 0, "open"), ("later", 31, "ok")]));
+    outcome.extend(pipeline.close_input());
+    assert_eq!(told(&outcome, "left_open"), [(1, AlertStatus::Final, 1)]);
+    let [fault] = &outcome.faults[..] else {
+        panic!("{:?}", outcome.faults);
+    };
+    assert_eq!(fault.event.as_str(), "opened");
+    assert!(fault.message.contains("no words"), "{}", fault.message);
 }
 
 #[test]
@@ -193,5 +244,30 @@ fn events_of_the_engine_itself_do_not_make_history_lag() {
     inputs.insert(1, told);
     let outcome = pipeline(rules, 1).run_inputs(&inputs);
     assert_eq!(by_rule(&outcome, "failures").0, 1);
+    assert_eq!(outcome.late, []);
+}
+
+#[test]
+fn an_alert_of_an_event_of_the_engine_itself_is_late_only_if_it_was_so_at_its_position() {
+    let text = r##"
+rule("own").on("$sys.#");
+rule("over").on("alerts.own").within("30s").count(1);
+"##;
+    let mut inputs = log(&[("a", 100, "ok"), ("b", 300, "ok")]);
+    let time = second(95);
+    let own = format!(
+        r#"{{"id":"own","type":"rules.refused","source":"larum","time":"{time}","channel":"$sys"}}"#
+    );
+    let own = EventInput {
+        position: Position(2),
+        event: event(&own, second(0)),
+        arrived: None,
+        record: None,
+    };
+    inputs[1].position = Position(3);
+    inputs.insert(1, own);
+    let outcome = with_horizon(text, 10).run_inputs(&inputs);
+    assert_eq!(by_rule(&outcome, "own").0, 1);
+    assert_eq!(by_rule(&outcome, "over").0, 1);
     assert_eq!(outcome.late, []);
 }

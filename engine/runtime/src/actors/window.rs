@@ -173,9 +173,8 @@ impl Handler<WindowBatch> for WindowActor {
         let work = WindowWork {
             layer: batch.head.layer,
             matches: batch.items.to_vec(),
-            steps: batch.head.steps,
+            moves: batch.head.moves,
             // The log of an engine never ends.
-            closes_at: None,
         };
         let answer = self.run_matches(work, ctx);
         let delay = self

@@ -160,7 +160,7 @@ impl Engine {
         let before = self.last_logged_rules().await?;
         let activated = RuleSetActivation {
             files: set.files().to_vec(),
-            max_lag: self.0.config.max_lag,
+            amend_horizon: self.0.config.amend_horizon,
             keys_per_rule: self.0.config.keys_per_rule,
             lateness: self.0.config.lateness,
         };

@@ -79,7 +79,7 @@ impl Engine {
         };
         let activated = RuleSetActivation {
             files: files.to_vec(),
-            max_lag: self.0.config.max_lag,
+            amend_horizon: self.0.config.amend_horizon,
             keys_per_rule: self.0.config.keys_per_rule,
             lateness: self.0.config.lateness,
         };

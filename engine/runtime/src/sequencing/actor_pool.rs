@@ -16,7 +16,7 @@ use larum_actor::{
 use larum_event::{Match, limits};
 use larum_log::CheckpointPart;
 use larum_pipeline::{
-    MatchOutput, MatchStep, WatermarkStep, WindowAnswer, WindowPlan, WindowShard, WindowStep,
+    EpochMoves, MatchOutput, MatchStep, WindowAnswer, WindowPlan, WindowShard, WindowStep,
 };
 use larum_rule::RuleSet;
 use larum_window::RuleWindow;
@@ -245,7 +245,7 @@ impl ActorPool {
             if matches.is_empty() && handle.is_empty {
                 continue;
             }
-            let answer = self.ask_window(handle, &matches, &step.steps).await;
+            let answer = self.ask_window(handle, &matches, &step.moves).await;
             waiting.push((*unit, matches, answer));
         }
         let mut answers = LayerAnswers::default();
@@ -272,10 +272,10 @@ impl ActorPool {
         &mut self,
         unit: WindowShard,
         matches: &[Match],
-        steps: &Arc<[WatermarkStep]>,
+        moves: &Arc<EpochMoves>,
     ) -> Result<WindowAnswer, UnitFailure> {
         let handle = self.windows.get(&unit).ok_or_else(death_failure)?;
-        let answer = self.ask_window(handle, matches, steps).await;
+        let answer = self.ask_window(handle, matches, moves).await;
         let done = await_answer(answer).await?;
         self.count_progress();
         self.record_report(unit, &done);
@@ -316,14 +316,14 @@ impl ActorPool {
         &self,
         handle: &WindowHandle,
         matches: &[Match],
-        steps: &Arc<[WatermarkStep]>,
+        moves: &Arc<EpochMoves>,
     ) -> PendingAnswer {
         let (reply, answer) = oneshot::channel();
         let number = u32::try_from(matches.len()).unwrap_or(u32::MAX);
         let permit = self.credits.acquire(number).await;
         let head = WindowHead {
             layer: handle.layer,
-            steps: Arc::clone(steps),
+            moves: Arc::clone(moves),
             reply,
         };
         let batch = CreditBatch {

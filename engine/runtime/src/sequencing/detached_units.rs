@@ -181,7 +181,8 @@ pub(super) fn detached_alert(body: &RecordBody) -> Option<Event> {
         | RecordBody::UnitAttached(_)
         | RecordBody::GapFilled(_)
         | RecordBody::CursorMoved(_)
-        | RecordBody::Tick { .. } => None,
+        | RecordBody::Tick { .. }
+        | RecordBody::Amend { .. } => None,
     }
 }
 

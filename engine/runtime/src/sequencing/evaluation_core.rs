@@ -65,7 +65,7 @@ impl EvaluationCore {
     pub(crate) fn new(parts: CoreParts) -> Self {
         let set = Arc::new(RuleSet::empty());
         let settings = PipelineSettings {
-            max_lag: parts.config.max_lag,
+            amend_horizon: parts.config.amend_horizon,
             lateness: parts.config.lateness,
             shards: parts.config.window_shards,
             ..PipelineSettings::default()
@@ -123,6 +123,11 @@ impl EvaluationCore {
         if let Some((position, at)) = stretch.tick {
             outcome.extend(self.advance_time(position, at, &mut unit_changes).await?);
         }
+        if let Some((position, most_rows)) = stretch.amend {
+            let amended = self.amend_keys(position, most_rows, &mut unit_changes);
+            outcome.extend(amended.await?);
+        }
+        self.parts.gauges.set_dirty_keys(self.driver.dirty_keys());
         self.publish_tick_need();
         self.publish_gaps();
         self.committer.count_events(stretch.inputs.len());
@@ -187,6 +192,20 @@ impl EvaluationCore {
         Ok(outcome)
     }
 
+    /// Amends the keys whose matches came out of order, as the record at `position` asks.
+    async fn amend_keys(
+        &mut self,
+        position: Position,
+        most_rows: u64,
+        unit_changes: &mut Vec<RecordBody>,
+    ) -> Result<EpochOutcome, EpochError> {
+        let most_rows = usize::try_from(most_rows).unwrap_or(usize::MAX);
+        self.driver.begin_amend(position, most_rows);
+        let outcome = self.run_epoch(unit_changes).await?;
+        self.windows_upto = position;
+        Ok(outcome)
+    }
+
     /// Answers the steps of the epoch that the driver has begun.
     async fn run_epoch(
         &mut self,
@@ -217,7 +236,7 @@ impl EvaluationCore {
         step: WindowStep,
         unit_changes: &mut Vec<RecordBody>,
     ) -> Result<WindowAnswer, EpochError> {
-        let steps = Arc::clone(&step.steps);
+        let moves = Arc::clone(&step.moves);
         let answers = self.pool.run_windows(step).await;
         let mut answer = answers.answer;
         for failed in answers.failed {
@@ -227,7 +246,7 @@ impl EvaluationCore {
                 continue;
             }
             let unit = failed.unit;
-            match self.restart_unit(failed, &steps).await {
+            match self.restart_unit(failed, &moves).await {
                 Ok(retried) => answer.append(retried),
                 Err(cause) => unit_changes.push(self.detach_unit(unit, cause).await?),
             }

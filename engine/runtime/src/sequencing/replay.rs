@@ -201,6 +201,11 @@ impl UnitReplayRun {
                     alerts.extend(run_inputs(pipeline, &mut inputs));
                     alerts.extend(placed_alerts(pipeline.tick(record.position, at)));
                 }
+                RecordBody::Amend { most_rows } => {
+                    alerts.extend(run_inputs(pipeline, &mut inputs));
+                    let most_rows = usize::try_from(most_rows).unwrap_or(usize::MAX);
+                    alerts.extend(placed_alerts(pipeline.amend(record.position, most_rows)));
+                }
                 // Rules that are detached here have raised alerts too, and events may name them.
                 RecordBody::Derived { event } => pipeline.remember_alert(&event),
                 RecordBody::EpochCommit(_)

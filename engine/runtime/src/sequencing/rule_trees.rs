@@ -41,7 +41,8 @@ pub(super) fn seed_trees(
             | RecordBody::UnitAttached(_)
             | RecordBody::GapFilled(_)
             | RecordBody::CursorMoved(_)
-            | RecordBody::Tick { .. } => None,
+            | RecordBody::Tick { .. }
+            | RecordBody::Amend { .. } => None,
         });
         trees.insert_events(raw);
     }

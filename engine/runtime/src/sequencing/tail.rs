@@ -25,6 +25,8 @@ pub(crate) struct LogStretch {
     pub(crate) inputs: Vec<EventInput>,
     /// Time that has passed behind them, and where the log says so; such a stretch ends there.
     pub(crate) tick: Option<(Position, Timestamp)>,
+    /// A record behind the events that asks to amend keys, and how many rows that may read.
+    pub(crate) amend: Option<(Position, u64)>,
     /// The last position in it.
     pub(crate) upto: Position,
     /// Rules that hold from `upto` on; such a stretch ends there.
@@ -182,6 +184,11 @@ fn collect_stretch<'a>(after: Position, records: impl Iterator<Item = &'a Record
             RecordBody::Tick { at } => {
                 stretch.upto = record.position;
                 stretch.tick = Some((record.position, *at));
+                return stretch;
+            }
+            RecordBody::Amend { most_rows } => {
+                stretch.upto = record.position;
+                stretch.amend = Some((record.position, *most_rows));
                 return stretch;
             }
             // What evaluation itself put out.

@@ -200,7 +200,8 @@ impl LiveGraph {
                     | RecordBody::UnitAttached(_)
                     | RecordBody::GapFilled(_)
                     | RecordBody::CursorMoved(_)
-                    | RecordBody::Tick { .. } => {}
+                    | RecordBody::Tick { .. }
+                    | RecordBody::Amend { .. } => {}
                 }
             }
             self.memory.at = upto;

@@ -43,7 +43,7 @@ pub fn activated(text: &str) -> RuleSetActivation {
     let config = EngineConfig::new("unused");
     RuleSetActivation {
         files: stream::rules(text),
-        max_lag: config.max_lag,
+        amend_horizon: config.amend_horizon,
         lateness: config.lateness,
         keys_per_rule: config.keys_per_rule,
     }
@@ -136,6 +136,11 @@ pub fn offline(records: &[Record]) -> Vec<String> {
             RecordBody::Tick { at } if record.position <= evaluated => {
                 outcome.extend(pipeline.run_inputs(&std::mem::take(&mut inputs)));
                 outcome.extend(pipeline.tick(record.position, *at));
+            }
+            RecordBody::Amend { most_rows } if record.position <= evaluated => {
+                outcome.extend(pipeline.run_inputs(&std::mem::take(&mut inputs)));
+                let most_rows = usize::try_from(*most_rows).unwrap();
+                outcome.extend(pipeline.amend(record.position, most_rows));
             }
             _ => {}
         }

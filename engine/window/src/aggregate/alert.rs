@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::ends::EvidenceEnds;
 use super::measure_state::MeasuredValue;
-use super::packed_event_ref::PackedEventRef;
 use super::rule::{AggregateRule, moment_before};
 use crate::event_ref::EventRef;
+use crate::packed_event_ref::PackedEventRef;
 use crate::state::{AlertReport, AlertSummary, FiredAlert, StateOutput};
 
 /// Whether a key may fire; `O` is what is known of an open alert.
@@ -104,7 +104,7 @@ impl AlertEpisode {
         if self.count >= self.reported_count.saturating_mul(2) {
             self.reported_count = self.count;
             let content = Box::new(self.content(rule));
-            output.reports.push(AlertReport::Grew(content));
+            output.push(AlertReport::Grew(content));
         }
     }
 
@@ -126,12 +126,12 @@ pub(super) struct AlertDraft {
 impl AlertDraft {
     /// Reports an alert to which nothing will be added.
     pub(super) fn report_closed(self, output: &mut StateOutput) {
-        output.reports.push(self.into_report(false));
+        output.push(self.into_report(false));
     }
 
     /// Reports an alert that may grow.
     pub(super) fn report_open(self, output: &mut StateOutput) {
-        output.reports.push(self.into_report(true));
+        output.push(self.into_report(true));
     }
 
     fn into_report(self, open: bool) -> AlertReport {

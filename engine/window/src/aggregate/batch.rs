@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::alert::{AlertDraft, AlertPhase, alert_summary};
 use super::ends::EvidenceEnds;
 use super::measure_state::{MeasureState, MeasuredValue};
-use super::packed_event_ref::PackedEventRef;
 use super::reading::EventReading;
 use super::rule::{AggregateRule, moment_before, next_stretch_start, stretch_number};
 use crate::event_ref::EventRef;
+use crate::packed_event_ref::PackedEventRef;
 use crate::state::{AlertReport, AlertSummary, StateOutput, WindowEvent};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -111,7 +111,7 @@ impl BatchWindow {
                 if self.count >= count.saturating_mul(2) {
                     *count = self.count;
                     let content = Box::new(self.content(measured, rule));
-                    output.reports.push(AlertReport::Grew(content));
+                    output.push(AlertReport::Grew(content));
                 }
             }
             (FiringPolicy::Edge, AlertPhase::Free | AlertPhase::Silent(_)) => {
@@ -155,6 +155,7 @@ impl BatchWindow {
         output: &mut StateOutput,
     ) {
         if let Some(until) = self.last_moment(rule).filter(|until| *until < before) {
+            output.moment = until;
             self.end_window(until, rule, output);
         }
         // Only between windows: a session that lasts may turn out to have ended during the silence.
@@ -192,7 +193,7 @@ impl BatchWindow {
     pub(super) fn end_alert(&mut self, rule: &AggregateRule, output: &mut StateOutput) {
         if let (AlertPhase::Open(_), Some(measured)) = (&self.phase, self.measured_value(rule)) {
             let content = Box::new(self.content(measured, rule));
-            output.reports.push(AlertReport::Ended(content));
+            output.push(AlertReport::Ended(content));
             self.phase = AlertPhase::Free;
         }
     }
@@ -244,6 +245,7 @@ impl BatchWindow {
 
     pub(super) fn close(&mut self, rule: &AggregateRule, output: &mut StateOutput) {
         if let Some(until) = self.last_moment(rule) {
+            output.moment = until;
             self.end_window(until, rule, output);
         }
     }

@@ -6,7 +6,7 @@ use larum_event::EventId;
 use larum_event::limits::EVIDENCE_EACH_END;
 use serde::{Deserialize, Serialize};
 
-use super::packed_event_ref::PackedEventRef;
+use crate::packed_event_ref::PackedEventRef;
 
 /// At most [`EVIDENCE_EACH_END`] events from each end.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -57,9 +57,7 @@ impl EvidenceEnds {
         let is_empty = self.head.is_empty() == (count == 0);
         // Events that were moved up to the same time keep their order of arrival, so places are not
         // compared.
-        let is_sorted = self
-            .iter()
-            .is_sorted_by_key(|event| event.order().watermark());
+        let is_sorted = self.iter().is_sorted_by_key(PackedEventRef::time);
         head_most && tail_most && is_full && are_all && is_empty && is_sorted
     }
 }

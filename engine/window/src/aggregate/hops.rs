@@ -2,9 +2,10 @@
 
 use larum_event::{FiringPolicy, Span, Timestamp, WindowExtent, WindowMeasure};
 
-use super::packed_event_ref::PackedEventRef;
+use super::rule::moment_before;
 use super::rule::{AggregateRule, next_stretch_start};
 use super::running::{ConditionHit, RunningWindow};
+use crate::packed_event_ref::PackedEventRef;
 use crate::state::StateOutput;
 
 impl RunningWindow {
@@ -26,6 +27,7 @@ impl RunningWindow {
             return;
         };
         while let Some(end) = self.next_end.filter(|end| *end <= before) {
+            output.moment = moment_before(end);
             // Remove the events before this window first, so that what is measured is exactly this
             // window.
             let begin = end.saturating_sub(size);

@@ -11,10 +11,10 @@ use larum_event::{
     WindowMeasure,
 };
 
-use super::packed_event_ref::PackedEventRef;
 use super::reading::EventReading;
 use super::sketch;
 use crate::event_ref::EventRef;
+use crate::packed_event_ref::PackedEventRef;
 
 /// An aggregate rule, compiled.
 #[derive(Debug, Clone)]

@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 use super::alert::{AlertDraft, AlertEpisode, AlertPhase, alert_anchor, shown_value};
 use super::ends::evidence_ids;
 use super::measure_state::{MeasureState, MeasuredValue};
-use super::packed_event_ref::PackedEventRef;
 use super::reading::EventReading;
 use super::rule::{AggregateRule, moment_before};
 use crate::event_ref::EventRef;
+use crate::packed_event_ref::PackedEventRef;
 use crate::state::{AlertReport, AlertSummary, StateOutput, WindowEvent};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -202,7 +202,7 @@ impl RunningWindow {
     pub(super) fn end_episode(&mut self, rule: &AggregateRule, output: &mut StateOutput) {
         if let AlertPhase::Open(episode) = &self.phase {
             let content = Box::new(episode.content(rule));
-            output.reports.push(AlertReport::Ended(content));
+            output.push(AlertReport::Ended(content));
             self.phase = AlertPhase::Free;
         }
     }
@@ -283,6 +283,7 @@ impl RunningWindow {
         while let Some(until) = self.unchanged_until(rule).filter(|until| *until < before) {
             // One step per moment at which something leaves: the episode ends at the first of them
             // that fails the condition, not at `before`.
+            output.moment = until;
             self.remove_expired(until, rule);
             if matches!(self.phase, AlertPhase::Open(_)) {
                 self.move_baseline(until.saturating_add(Span::from_nanos(1)), rule);
@@ -363,8 +364,7 @@ impl RunningWindow {
     pub(super) fn is_sound(&self, rule: &AggregateRule) -> bool {
         // Events that were moved up to the same time keep their order of arrival, so places are not
         // compared.
-        let order = |event: &PackedEventRef| event.order().watermark();
-        let is_sorted = self.events.iter().is_sorted_by_key(order);
+        let is_sorted = self.events.iter().is_sorted_by_key(PackedEventRef::time);
         let readings = if rule.keeps_readings() {
             self.events.len()
         } else {

@@ -9,12 +9,12 @@ mod naive;
 mod sizes;
 
 use larum_event::{
-    Aggregate, Bounds, EvaluationPlace, EventId, FiringPolicy, MatchValues, Position, ScalarValue,
-    Span, Timestamp, WindowExtent, WindowMeasure,
+    Aggregate, Bounds, EventId, EventOrder, FiringPolicy, MatchValues, Position, ScalarValue, Span,
+    Timestamp, WindowExtent, WindowMeasure,
 };
 
 use super::{AggregateRule, AggregateState};
-use crate::event_ref::{EventOrder, EventRef};
+use crate::event_ref::EventRef;
 use crate::state::{AlertReport, AlertSummary, StateOutput, WindowEvent};
 
 fn span(nanos: i64) -> Span {
@@ -47,14 +47,11 @@ fn aggregate(
 fn event(number: u64, time: i64, value: Option<i64>, steps: u32) -> WindowEvent {
     WindowEvent {
         event_ref: EventRef {
-            order: EventOrder {
-                time: at(time),
-                sequence: 0,
-                place: EvaluationPlace::for_raw_event(Position(number)),
-            },
+            order: EventOrder::of_event(at(time), 0, None, Position(number)),
             id: EventId::new(number.to_string()).unwrap(),
         },
         steps,
+        source: 1,
         values: MatchValues::new(vec![value.map(ScalarValue::Int)]),
         event: None,
     }

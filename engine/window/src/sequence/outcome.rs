@@ -1,6 +1,10 @@
 //! What a complete chain leads to: an alert, waiting for its end, or nothing.
+//!
+//! Owns that choice, and what an alert uses up. Which chains are complete is left to
+//! `sequence_state`.
+//! Invariant: an opening event raises at most one alert, unless nothing is used up.
 
-use larum_event::{FiringPolicy, Span, Timestamp};
+use larum_event::{EventId, FiringPolicy, Span, Timestamp};
 
 use super::chain_summary::{ChainSummary, summarize_chain};
 use super::partial::PartialChain;
@@ -31,9 +35,9 @@ impl SequenceState {
             .max_by_key(|partial| (partial.first_event().order, partial.before.len()));
         if let Some(best) = best.filter(|_| !self.is_silent_at(event.time())) {
             let summary = summarize_chain(&best, &self.runs, rule);
-            output
-                .reports
-                .push(fired_report(event.event_ref.clone(), event.time(), summary));
+            let trigger = event.event_ref.clone();
+            let anchor = trigger.id();
+            output.push(fired_report(trigger, anchor, event.time(), summary));
             self.consume_chain(&best, event.time(), rule);
             return;
         }
@@ -90,13 +94,18 @@ impl SequenceState {
         if self.is_silent_at(deadline) {
             return;
         }
+        output.moment = deadline;
         let summary = match waiting_chain.summary {
             Some(summary) => *summary,
             None => summarize_chain(&partial, &self.runs, rule),
         };
-        output
-            .reports
-            .push(fired_report(opening.clone(), deadline, summary));
+        let anchor = if rule.mixes_ends {
+            // The same event may have raised an alert already, as the last of another chain.
+            opening.id_with_time(opening.time())
+        } else {
+            opening.id()
+        };
+        output.push(fired_report(opening.clone(), anchor, deadline, summary));
         if rule.reopens {
             self.waiting.remove_completed_at(partial.latest.last.order);
             self.raised_openings.push_back(opening.order);
@@ -133,9 +142,14 @@ impl SequenceState {
 }
 
 /// The report of the alert that `trigger` raises.
-fn fired_report(trigger: EventRef, time: Timestamp, summary: ChainSummary) -> AlertReport {
+fn fired_report(
+    trigger: EventRef,
+    anchor: EventId,
+    time: Timestamp,
+    summary: ChainSummary,
+) -> AlertReport {
     AlertReport::Fired(Box::new(FiredAlert {
-        anchor: trigger.id.clone(),
+        anchor,
         trigger,
         time,
         content: summary.into(),

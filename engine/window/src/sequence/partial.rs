@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::join;
 use super::rule::{SequenceRule, StepRule};
-use crate::event_ref::{EventOrder, EventRef};
+use crate::event_ref::EventRef;
 use crate::state::WindowEvent;
+use larum_event::EventOrder;
 
 /// The events of one step. Of a step with a count, this is a summary: its events are in the key's
 /// [`StepRun`](super::run::StepRun).

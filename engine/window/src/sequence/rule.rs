@@ -25,6 +25,9 @@ pub(crate) struct SequenceRule {
     run_most: usize,
     /// Whether one opening event may belong to chains with different last events.
     pub(super) reopens: bool,
+    /// Whether some chains end at once and others wait for an absent step, so that one event may
+    /// raise an alert as the last of the one and as the first of the other.
+    pub(super) mixes_ends: bool,
 }
 
 /// One step, with what may come before and after it.
@@ -96,6 +99,12 @@ impl SequenceRule {
             partials_most: partials_most.max(1),
             run_most: share.max(usize::try_from(most).unwrap_or(usize::MAX)),
             reopens: occurring.clone().count() > 1 || occurring.clone().any(watched),
+            mixes_ends: steps
+                .iter()
+                .any(|step| step.ends && step.trailing.is_empty())
+                && steps
+                    .iter()
+                    .any(|step| step.ends && !step.trailing.is_empty()),
             steps,
         }
     }

@@ -1,4 +1,8 @@
 //! A run: the events in the window of a step with a count.
+//!
+//! Owns which events a step with a count holds, and which of them may open a chain. How a chain
+//! grows from them is left to `partial`.
+//! Invariant: the events are in order, and none is older than the window of its step.
 
 use larum_event::{MatchValues, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -6,11 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::partial::{ChainStep, PartialChain};
 use super::rule::{SequenceRule, StepRule};
 use super::shared_queue::SharedQueue;
-use crate::event_ref::{EventOrder, EventRef};
+use crate::event_ref::EventRef;
 use crate::state::WindowEvent;
+use larum_event::EventOrder;
 
 /// The events of one step, oldest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Eq, Serialize, Deserialize)]
 pub(super) struct StepRun {
     pub(super) step: u8,
     /// Number of the oldest event; it grows as events are dropped.
@@ -26,6 +31,27 @@ pub(super) struct RunEvent {
     pub(super) values: MatchValues,
     /// Number of the last event, up to this one, with which a chain may begin.
     opening: Option<u64>,
+}
+
+/// Equal if they have the same future: numbers count only by their distance from the oldest event.
+impl PartialEq for StepRun {
+    fn eq(&self, other: &Self) -> bool {
+        let is_same = |own: &RunEvent, theirs: &RunEvent| {
+            // One that was dropped can no longer open a chain.
+            let opening =
+                |event: &RunEvent, run: &Self| event.opening?.checked_sub(run.oldest_number);
+            own.event_ref == theirs.event_ref
+                && own.values == theirs.values
+                && opening(own, self) == opening(theirs, other)
+        };
+        self.step == other.step
+            && self.events.len() == other.events.len()
+            && self
+                .events
+                .iter()
+                .zip(other.events.iter())
+                .all(|(own, theirs)| is_same(own, theirs))
+    }
 }
 
 impl StepRun {

@@ -16,8 +16,8 @@ use super::partial::{ChainStep, PartialChain};
 use super::rule::StepRule;
 use super::run::{ChainStart, RunEvent, StepRun};
 use super::waiting_chain::{WaitingChain, WaitingChains};
-use crate::event_ref::EventOrder;
 use crate::state::{StateOutput, WindowEvent};
+use larum_event::EventOrder;
 
 /// The state of one key.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -10,8 +10,8 @@ use super::SequenceRule;
 use super::chain_summary::ChainSummary;
 use super::join;
 use super::partial::PartialChain;
-use crate::event_ref::EventOrder;
 use crate::state::WindowEvent;
+use larum_event::EventOrder;
 
 /// One such chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

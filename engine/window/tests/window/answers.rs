@@ -1,13 +1,14 @@
 //! Real recordings with known answers: every fire, seq by seq and value by value.
 
 use larum_event::{
-    EvaluationPlace, EventId, FiringPolicy, GroupKey, Match, Position, ScalarValue, Span, Timestamp,
+    EvaluationPlace, EventId, EventOrder, FiringPolicy, GroupKey, Match, Position, ScalarValue,
+    Span, Timestamp,
 };
-use larum_window::{ClockMove, RuleWindow, WindowLimits};
+use larum_window::{RuleWindow, WindowLimits};
 use serde_json::Value;
 
 use crate::recorded::{lines, recordings};
-use crate::stream::{count, tenant};
+use crate::stream::{EventTime, count, tenant};
 
 /// The matches of the rule `member == value`, grouped by `src_ip`.
 fn matches(events: &[Value], member: &str, value: &str) -> Vec<Match> {
@@ -20,24 +21,24 @@ fn matches(events: &[Value], member: &str, value: &str) -> Vec<Match> {
             Some(Match {
                 rule: 0,
                 tenant: tenant("acme"),
-                clock: 0,
                 key: GroupKey::new(vec![ScalarValue::Str(address.into())]),
-                time: Timestamp::parse(event["ts"].as_str()?).unwrap(),
-                sequence: event["seq"].as_u64(),
-                place: EvaluationPlace::for_raw_event(Position(index as u64 + 1)),
-                event_id: EventId::new(format!("{}", event["seq"])).unwrap(),
-                watermark: larum_event::Watermark::of_event(
+                order: EventOrder::of_event(
                     Timestamp::parse(event["ts"].as_str()?).unwrap(),
+                    1,
                     event["seq"].as_u64(),
+                    Position(index as u64 + 1),
                 ),
-                joins: false,
+                place: EvaluationPlace::for_raw_event(Position(index as u64 + 1)),
+                source: 1,
+                front: Timestamp::MIN,
+                event_id: EventId::new(format!("{}", event["seq"])).unwrap(),
                 steps: 1,
                 values: larum_event::MatchValues::empty(),
                 event: None,
             })
         })
         .collect();
-    matches.sort_by_key(|matched| (matched.time, matched.sequence));
+    matches.sort_by_key(|matched| matched.order);
     matches
 }
 
@@ -85,23 +86,21 @@ fn check(set: &str, rule: &Rule, fires: [usize; 4]) {
         };
         let mut window = RuleWindow::new(0, count(rule.within, rule.threshold, policy), limits);
         let mut out = Vec::new();
+        let mut time = EventTime::default();
         for matched in &matches {
-            assert_eq!(
-                window.add_match(matched.clone(), &mut out),
-                larum_window::MatchOutcome::Counted
-            );
-            let moved = ClockMove {
-                tenant: &matched.tenant,
-                clock: 0,
-                watermark: matched.watermark,
-                place: matched.place,
-            };
-            window.advance_clock(&moved, &mut out);
+            let added = time.feed(&mut window, matched, &mut out);
+            assert_eq!(added, larum_window::MatchOutcome::Counted);
         }
         let found: Vec<_> = out
             .iter()
             .filter(|detection| detection.revision == 1)
-            .map(|fire| (fire.trigger.sequence, fire.key.to_bytes(), fire.count))
+            .map(|fire| {
+                (
+                    fire.trigger.order.sequence(),
+                    fire.key.to_bytes(),
+                    fire.count,
+                )
+            })
             .collect();
         let answers = expected["expected"][rule.name]["inclusive"][name].as_array();
         let answers: Vec<_> = answers

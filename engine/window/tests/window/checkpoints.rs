@@ -1,9 +1,10 @@
 //! Checkpoints: what they refuse, and that equal states are equal bytes.
 
 use larum_event::{FiringPolicy, Span};
-use larum_window::{RuleWindow, WindowRestoreError};
+use larum_window::{ClockMove, RuleWindow, SourceProgress, WindowLimits, WindowRestoreError};
 
-use crate::stream::{WIDE, count, matched, moved, revisions, tenant};
+use crate::stragglers::absence;
+use crate::stream::{WIDE, count, matched, matched_from, moved, nanos, revisions, tenant};
 
 fn busy(policy: FiringPolicy) -> RuleWindow {
     let mut window = RuleWindow::new(7, count(Span::from_nanos(10), 2, policy), WIDE);
@@ -66,4 +67,43 @@ fn bytes_that_are_no_checkpoint_are_refused_with_the_reason() {
             "{length}"
         );
     }
+}
+
+#[test]
+fn how_far_sources_have_come_is_written_although_no_key_has_changed() {
+    let limits = WindowLimits {
+        lateness: Span::from_nanos(5),
+        ..WIDE
+    };
+    let mut window = RuleWindow::new(7, absence(), limits);
+    let mut out = Vec::new();
+    let acme = tenant("acme");
+    let heard = |window: &mut RuleWindow, source, time, out: &mut Vec<_>| {
+        let progress = SourceProgress {
+            heard: nanos(time),
+            lag: Span::from_nanos(30),
+            disorder: Span::ZERO,
+        };
+        let moved = ClockMove {
+            source: Some((source, progress)),
+            ..moved(&acme, time, time as u64)
+        };
+        window.advance_clock(&moved, out);
+    };
+    // Two sources in a key, in which something is due at 110.
+    let _ = window.add_match(matched_from(1, "k", 100, 1), &mut out);
+    heard(&mut window, 1, 100, &mut out);
+    let mut other = matched_from(2, "k", 101, 2);
+    other.steps = 0;
+    let _ = window.add_match(other, &mut out);
+    heard(&mut window, 2, 114, &mut out);
+    window.advance_clock(&moved(&acme, 116, 116), &mut out);
+    let whole = window.take_checkpoint();
+    // The key waits for the first source, so this of the second changes no key.
+    heard(&mut window, 2, 120, &mut out);
+    let change = window.take_changes();
+    let mut again = RuleWindow::restore(&whole, &[&change], 7, limits).unwrap();
+    assert_eq!(out, []);
+    heard(&mut again, 1, 121, &mut out);
+    assert_eq!(revisions(&out), [(100, 1, 1)]);
 }

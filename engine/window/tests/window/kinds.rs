@@ -2,32 +2,39 @@
 
 use larum_event::value::Comparison;
 use larum_event::{
-    Aggregate, Amount, Bounds, FiringPolicy, Join, Match, MatchValues, ScalarValue, Sequence, Span,
-    Step, StepOccurrence, Watermark, WindowExtent, WindowMeasure, WindowSpec,
+    Aggregate, Amount, Bounds, Channel, Event, EventDefaults, EventId, EventOrder, FiringPolicy,
+    Join, Match, MatchValues, Position, ScalarValue, Scripted, Sequence, Severity, Span, Step,
+    StepOccurrence, Timestamp, WindowExtent, WindowMeasure, WindowSpec,
 };
+use larum_window::{ScriptReply, ScriptRunner};
 use proptest::prelude::*;
 
-use crate::stream::{count, matched, policies, tenant};
+use crate::stream::{count, matched_from, nanos, place, policies, tenant};
 
 /// Length of windows; steps between events hit it and its neighbours.
 pub const W: i64 = 10;
 
-/// How late events come at most.
+/// How long alerts may be early.
 pub const LATENESS: i64 = 15;
 
-/// Matches in the order in which they come, each with its clock's watermark.
+/// Matches in the order in which they come, each at the place of its arrival.
 #[derive(Debug, Clone)]
 pub struct Arrivals(pub Vec<Match>);
 
 impl Arrivals {
-    /// The same in the order in which they happened, one source.
-    pub fn sorted(&self) -> Vec<Match> {
+    /// The same in the order in which they happened.
+    pub fn sorted(&self) -> Self {
         let mut sorted = self.0.clone();
-        sorted.sort_by_key(|one| (Watermark::of_event(one.time, one.sequence), one.place));
-        for matched in &mut sorted {
-            matched.watermark = Watermark::of_event(matched.time, matched.sequence);
+        sorted.sort_by_key(|one| one.order);
+        Self::at_places(sorted)
+    }
+
+    /// Gives each the place of its arrival.
+    fn at_places(mut matches: Vec<Match>) -> Self {
+        for (position, one) in (1..).zip(&mut matches) {
+            one.place = place(position);
         }
-        sorted
+        Self(matches)
     }
 }
 
@@ -43,56 +50,113 @@ pub fn gaps() -> impl Strategy<Value = i64> {
     ]
 }
 
+/// How long an event takes: most are at once, some come long after their windows.
+fn delays() -> impl Strategy<Value = i64> {
+    prop_oneof![
+        6 => Just(0),
+        4 => 0..=LATENESS,
+        1 => 0..20 * W,
+    ]
+}
+
+/// One event on its way.
+#[derive(Debug, Clone)]
+struct Sent {
+    gap: i64,
+    delay: i64,
+    /// How far its stamp is ahead.
+    ahead: i64,
+    name: usize,
+    source: usize,
+    umbrella: bool,
+    numbered: bool,
+    alert: bool,
+    steps: u32,
+    values: Vec<Option<i64>>,
+}
+
 prop_compose! {
-    /// One event: gap, delay, name, tenant, sequence, steps, values.
-    fn event()(
+    fn sent()(
         gap in gaps(),
-        delay in prop_oneof![2 => Just(0), 3 => 0..=LATENESS],
-        name in 0..3_usize,
+        delay in delays(),
+        ahead in prop_oneof![30 => Just(0), 1 => 0..4 * W],
+        name in prop_oneof![4 => Just(0), 2 => Just(1), 1 => Just(2)],
+        source in 0..3_usize,
         umbrella in prop::bool::weighted(0.1),
-        numbered in any::<bool>(),
-        steps in prop::sample::select(vec![1_u32, 1, 2, 2, 4, 3, 6, 0x8000_0000]),
+        numbered in prop::bool::weighted(0.2),
+        alert in prop::bool::weighted(0.15),
+        steps in prop::sample::select(vec![1_u32, 1, 2, 2, 4, 3, 5, 6, 7, 0x8000_0000]),
         values in prop::collection::vec(prop_oneof![5 => (0..4_i64).prop_map(Some), 1 => Just(None)], 2),
-    ) -> (i64, i64, usize, bool, bool, u32, Vec<Option<i64>>) {
-        (gap, delay, name, umbrella, numbered, steps, values)
+    ) -> Sent {
+        Sent { gap, delay, ahead, name, source, umbrella, numbered, alert, steps, values }
     }
 }
 
-/// Events of three keys and two tenants, each at most [`LATENESS`] behind what came before it.
+/// A source: how far its clock is off, how late it delivers, and by how much that varies.
+type SourceHabits = (i64, i64);
+
+fn habits() -> impl Strategy<Value = SourceHabits> {
+    let offset = prop_oneof![4 => Just(0), 1 => -2 * W..2 * W];
+    let delay = prop_oneof![3 => Just(0), 1 => Just(3), 1 => Just(W), 1 => Just(8 * W)];
+    (offset, delay)
+}
+
+/// The row of an event; `index` is its place in the log for the order of events.
+fn row(event: &Sent, time: i64, index: usize) -> Match {
+    let source = event.source as u32 + 1;
+    let position = index as u64 + 1;
+    let mut row = matched_from(source, ["a", "b", "c"][event.name], time, position);
+    let sequence = event.numbered.then_some(position);
+    row.order = EventOrder::of_event(nanos(time), source.into(), sequence, Position(position));
+    if event.alert {
+        row.source = 0;
+        row.order = EventOrder::of_alert(nanos(time), row.order, 1, position as u32);
+    }
+    row.event = Some(whole_event(&row.event_id));
+    row.steps = event.steps;
+    let values = event.values.iter();
+    row.values = MatchValues::new(values.map(|value| value.map(ScalarValue::Int)).collect());
+    if event.umbrella {
+        row.tenant = tenant("umbrella");
+    }
+    row
+}
+
+/// Events of three sources, three keys and two tenants, in every kind of disorder. Some are alerts.
 pub fn arrivals() -> impl Strategy<Value = Arrivals> {
-    prop::collection::vec(event(), 1..100).prop_map(|events| {
-        let mut time = 100_i64;
+    let sources = prop::collection::vec(habits(), 3);
+    (sources, prop::collection::vec(sent(), 1..80)).prop_map(|(sources, events)| {
+        let mut time = 1_000_i64;
         let mut coming: Vec<(i64, Match)> = Vec::new();
-        for (index, (gap, delay, name, umbrella, numbered, steps, values)) in
-            events.into_iter().enumerate()
-        {
-            time += gap;
-            let mut event = matched(["a", "b", "c"][name], time, 0);
-            event.event_id = larum_event::EventId::new(format!("e{index}")).unwrap();
-            event.sequence = numbered.then_some(index as u64);
-            event.steps = steps;
-            let values = values.into_iter().map(|value| value.map(ScalarValue::Int));
-            event.values = MatchValues::new(values.collect());
-            if umbrella {
-                event.tenant = tenant("umbrella");
-            }
-            coming.push((time + delay, event));
+        for (index, event) in events.iter().enumerate() {
+            time += event.gap;
+            let (offset, delay) = sources[event.source];
+            let stamp = time + offset + event.ahead;
+            let arrival = time + delay + event.delay;
+            coming.push((arrival, row(event, stamp, index)));
         }
         coming.sort_by_key(|(arrival, _)| *arrival);
-        let mut fronts = [Watermark::MIN; 2];
-        let arrivals = coming
-            .into_iter()
-            .enumerate()
-            .map(|(index, (_, mut event))| {
-                let front = &mut fronts[usize::from(event.tenant == tenant("umbrella"))];
-                *front = (*front).max(Watermark::of_event(event.time, event.sequence));
-                event.watermark = *front;
-                event.place = larum_event::EvaluationPlace::for_raw_event(larum_event::Position(
-                    index as u64 + 1,
-                ));
-                event
-            });
-        Arrivals(arrivals.collect())
+        Arrivals::at_places(coming.into_iter().map(|(_, matched)| matched).collect())
+    })
+}
+
+/// Events of one busy key: most in order and some far behind, or in a random order.
+pub fn busy_key() -> impl Strategy<Value = Arrivals> {
+    let gap = prop_oneof![20 => 0..3_i64, 1 => gaps()];
+    let behind = prop_oneof![20 => Just(0), 1 => 0..10_usize, 1 => 0..150_usize];
+    let in_order = prop::collection::vec((gap, behind, sent()), 20..200);
+    let shuffled = prop::collection::vec((0..3_i64, 0..1_000_usize, sent()), 20..100);
+    prop_oneof![4 => in_order, 1 => shuffled].prop_map(|steps| {
+        let mut time = 1_000_i64;
+        let mut coming: Vec<(usize, Match)> = Vec::new();
+        for (index, (gap, behind, mut event)) in steps.into_iter().enumerate() {
+            time += gap;
+            event.name = 0;
+            event.umbrella = false;
+            coming.push((index + behind, row(&event, time, index)));
+        }
+        coming.sort_by_key(|(rank, _)| *rank);
+        Arrivals::at_places(coming.into_iter().map(|(_, matched)| matched).collect())
     })
 }
 
@@ -250,33 +314,67 @@ fn others() -> impl Strategy<Value = WindowSpec> {
     })
 }
 
-/// A window of any kind.
-pub fn specs() -> impl Strategy<Value = WindowSpec> {
-    prop_oneof![1 => counts(), 3 => aggregates(), 1 => others(), 2 => sequences()]
+/// A script that counts, raises an alert with every third match, and another if seven pass after an
+/// odd one.
+pub struct CountingScript;
+
+impl CountingScript {
+    fn count(state: &str) -> u64 {
+        let count = state.strip_prefix("{\"n\":");
+        let count = count.and_then(|rest| rest.strip_suffix('}'));
+        count.map_or(0, |count| count.parse().unwrap())
+    }
 }
 
-/// Events of one busy key whose watermark stands still at times and then catches up, as when one of
-/// two sources is behind. None is late.
-pub fn catching_up() -> impl Strategy<Value = Arrivals> {
-    let step = (0..4_i64, any::<bool>(), 0..4_i64, event());
-    prop::collection::vec(step, 20..150).prop_map(|steps| {
-        let (mut front, mut watermark) = (100_i64, 100_i64);
-        let arrivals = steps.into_iter().enumerate().map(|(index, step)| {
-            let (back, catches_up, gap, (.., steps, values)) = step;
-            // Between the watermark and a little beyond the front.
-            let time = (front + gap / 3 - back).max(watermark);
-            front = front.max(time);
-            if catches_up {
-                watermark = front;
-            }
-            let mut event = matched("a", time.max(watermark), index as u64 + 1);
-            front = front.max(time.max(watermark));
-            event.watermark = Watermark::of_event(crate::stream::nanos(watermark), None);
-            event.steps = steps;
-            let values = values.into_iter().map(|value| value.map(ScalarValue::Int));
-            event.values = MatchValues::new(values.collect());
-            event
-        });
-        Arrivals(arrivals.collect())
+impl ScriptRunner for CountingScript {
+    fn on_event(&mut self, _: &Event, state: &str) -> Result<ScriptReply, String> {
+        let count = Self::count(state) + 1;
+        let text = format!("{{\"n\":{count}}}");
+        Ok(ScriptReply {
+            alert: (count.is_multiple_of(3)).then(|| text.as_str().into()),
+            timer: Some(Span::from_nanos(7)),
+            state: Some(text.into()),
+        })
+    }
+
+    fn on_timer(&mut self, _: Timestamp, state: &str) -> Result<ScriptReply, String> {
+        let is_odd = Self::count(state) % 2 == 1;
+        Ok(ScriptReply {
+            alert: is_odd.then(|| state.into()),
+            ..ScriptReply::default()
+        })
+    }
+}
+
+fn scripts() -> impl Strategy<Value = WindowSpec> {
+    (W..4 * W).prop_map(|keep| {
+        WindowSpec::Scripted(Scripted {
+            keep: Span::from_nanos(keep),
+            lateness: None,
+        })
     })
+}
+
+/// The whole event, for scripts.
+fn whole_event(id: &EventId) -> Event {
+    let fill = EventDefaults {
+        arrived: nanos(0),
+        new_id: &|| id.clone(),
+        source: None,
+        channel: &Channel::new("main").unwrap(),
+        tenant: &tenant("acme"),
+        severity: &|_| Severity::Info,
+    };
+    Event::parse(br#"{"source":"test","type":"login","data":{}}"#, &fill).unwrap()
+}
+
+/// A window of any kind.
+pub fn specs() -> impl Strategy<Value = WindowSpec> {
+    prop_oneof![
+        2 => counts(),
+        6 => aggregates(),
+        2 => others(),
+        4 => sequences(),
+        1 => scripts(),
+    ]
 }

@@ -1,7 +1,7 @@
 //! What goes when there is too much.
 
-use larum_event::{FiringPolicy, Span, Watermark};
-use larum_window::{ClockMove, MatchOutcome, RuleWindow, WindowLimits};
+use larum_event::{FiringPolicy, Span};
+use larum_window::{MatchOutcome, RuleWindow, WindowLimits};
 
 use crate::stream::{WIDE, count, fires, matched, moved, revisions, tenant};
 
@@ -81,48 +81,49 @@ fn a_key_holds_at_least_what_its_rule_counts_to() {
 }
 
 #[test]
-fn keys_that_cannot_count_any_more_go_with_the_clock() {
+fn keys_are_kept_as_long_as_late_matches_may_count_and_go_then() {
     let acme = tenant("acme");
-    let mut window = window(9, 9, 3, FiringPolicy::Every);
+    let limits = WindowLimits {
+        horizon: Span::from_nanos(2_000),
+        ..WIDE
+    };
+    let spec = count(Span::from_nanos(1_000), 3, FiringPolicy::Every);
+    let mut window = RuleWindow::new(7, spec, limits);
     let mut out = Vec::new();
     let _ = window.add_match(matched("a", 1, 1), &mut out);
     let _ = window.add_match(matched("b", 2, 2), &mut out);
     let _ = window.add_match(matched("a", 3, 3), &mut out);
-    window.advance_clock(&moved(&acme, 1_002, 4), &mut out);
-    assert_eq!(window.stats().keys, 2);
-    window.advance_clock(&moved(&acme, 1_003, 5), &mut out);
-    assert_eq!((window.stats().keys, window.stats().events), (1, 1));
-    window.advance_clock(&moved(&acme, 1_004, 6), &mut out);
-    assert_eq!((window.stats().keys, window.stats().events), (0, 0));
+    let mut left = Vec::new();
+    // What cannot count any more for a match at the horizon is removed 3,001 after it: the match at
+    // 2 counts up to 1,002, and matches at 1,002 count while the front is at most 3,002.
+    for (position, front) in (4..).zip([2_002, 2_003, 3_003, 3_004, 3_005]) {
+        window.advance_clock(&moved(&acme, front, position), &mut out);
+        left.push(window.stats().keys);
+    }
+    assert_eq!(left, [2, 2, 1, 0, 0]);
     assert_eq!(window.stats().evicted_keys, 0, "that is no eviction");
 }
 
 #[test]
-fn a_key_that_fired_and_forgot_is_gone() {
-    let mut window = window(9, 9, 1, FiringPolicy::Reset);
-    let mut out = Vec::new();
-    let _ = window.add_match(matched("a", 1, 1), &mut out);
-    assert_eq!((window.stats().keys, window.stats().events), (0, 0));
-}
-
-#[test]
-fn what_is_pending_on_a_clock_that_is_given_up_is_counted() {
+fn a_key_with_too_many_rows_drops_the_older_half_and_takes_nothing_older() {
     let limits = WindowLimits {
-        lateness: Span::from_nanos(50),
+        rows_per_key: 100,
         ..WIDE
     };
-    let spec = count(Span::from_nanos(100), 9, FiringPolicy::Edge);
+    let spec = count(Span::from_nanos(10), 1_000, FiringPolicy::Edge);
     let mut window = RuleWindow::new(7, spec, limits);
     let mut out = Vec::new();
-    for time in 1..=5 {
-        let added = window.add_match(matched("k", time, time as u64), &mut out);
+    for position in 1..=101 {
+        let added = window.add_match(matched("a", position, position as u64), &mut out);
         assert_eq!(added, MatchOutcome::Counted);
     }
-    let acme = tenant("acme");
-    let over = ClockMove {
-        watermark: Watermark::MAX,
-        ..moved(&acme, 5, 6)
-    };
-    window.advance_clock(&over, &mut out);
-    assert_eq!(window.stats().evicted_events, 5);
+    // Rows are dropped up to the last state that was kept before the middle.
+    assert_eq!(
+        (window.stats().events, window.stats().evicted_events),
+        (69, 32)
+    );
+    let late = window.add_match(matched("a", 31, 200), &mut out);
+    assert_eq!((late, window.stats().late), (MatchOutcome::Late, 1));
+    let in_time = window.add_match(matched("a", 33, 201), &mut out);
+    assert_eq!(in_time, MatchOutcome::Counted);
 }

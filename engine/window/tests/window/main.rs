@@ -25,3 +25,7 @@ mod recorded;
 mod answers;
 
 mod model;
+
+mod stragglers;
+
+mod rows_read;

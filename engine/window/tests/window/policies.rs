@@ -121,5 +121,5 @@ fn a_rule_of_single_events_passes_each_match_on() {
         first.evidence,
         std::slice::from_ref(&first.trigger.event_id)
     );
-    assert_eq!((first.rule, first.place), (7, first.trigger.place));
+    assert_eq!((first.rule, first.place), (7, first.trigger.order.place));
 }

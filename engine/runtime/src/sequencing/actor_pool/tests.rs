@@ -147,16 +147,17 @@ async fn a_window_that_missed_three_checkpoints_while_empty_refers_to_none_of_it
     let mut running = RunningPool::start();
     running.run_event(0, HIT).await;
     assert_eq!(running.save(&mut store, CheckpointScope::Whole).await, 1);
-    // Time empties the window, and three checkpoints without it push its part out of the store.
-    running.run_event(100, "").await;
+    // Time beyond the horizon empties the window, and three checkpoints without it push its part
+    // out of the store.
+    running.run_event(4_000, "").await;
     assert!(!running.pool.has_state());
     for _ in 0..3 {
         assert_eq!(running.save(&mut store, CheckpointScope::Changes).await, 0);
     }
-    running.run_event(101, HIT).await;
+    running.run_event(4_001, HIT).await;
     assert_eq!(running.save(&mut store, CheckpointScope::Changes).await, 1);
     // From here on the store has its state again, and changes are enough.
-    running.run_event(102, HIT).await;
+    running.run_event(4_002, HIT).await;
     assert_eq!(running.save(&mut store, CheckpointScope::Changes).await, 2);
 }
 

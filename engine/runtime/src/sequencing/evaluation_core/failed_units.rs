@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use larum_actor::{ActorState, MonotonicTime, RestartVerdict};
 use larum_event::{Position, RecordBody, RuleId, UnitChange};
-use larum_pipeline::{WatermarkStep, WindowAnswer, WindowShard};
+use larum_pipeline::{EpochMoves, WindowAnswer, WindowShard};
 use larum_rule::RuleSet;
 use tracing::{error, warn};
 
@@ -42,7 +42,7 @@ impl EvaluationCore {
     pub(super) async fn restart_unit(
         &mut self,
         failed: FailedWindow,
-        steps: &Arc<[WatermarkStep]>,
+        moves: &Arc<EpochMoves>,
     ) -> Result<WindowAnswer, DetachCause> {
         let FailedWindow {
             unit,
@@ -65,7 +65,7 @@ impl EvaluationCore {
             Err(reason) => return Err(self.rebuild_failure(&name, reason)),
         };
         self.restore_unit(unit, &replayed.base.parts).await;
-        let answer = self.pool.run_window(unit, &matches, steps).await;
+        let answer = self.pool.run_window(unit, &matches, moves).await;
         answer.map_err(|failed| self.detach_cause(&name, &failed))
     }
 

@@ -246,6 +246,14 @@ impl CoreRecovery<'_> {
                 outcome.extend(ticked.await?);
                 self.note_unlogged(unit_changes);
             }
+            RecordBody::Amend { most_rows } => {
+                self.redo_inputs(inputs, outcome).await?;
+                let mut unit_changes = Vec::new();
+                let core = &mut self.core;
+                let amended = core.amend_keys(record.position, most_rows, &mut unit_changes);
+                outcome.extend(amended.await?);
+                self.note_unlogged(unit_changes);
+            }
             RecordBody::RuleSetActivated(activated) => {
                 self.redo_inputs(inputs, outcome).await?;
                 self.core.windows_upto = record.position;
@@ -471,7 +479,8 @@ fn read_committed_epochs(
                 RecordBody::Event { .. }
                 | RecordBody::RuleSetActivated(_)
                 | RecordBody::CursorMoved(_)
-                | RecordBody::Tick { .. } => {}
+                | RecordBody::Tick { .. }
+                | RecordBody::Amend { .. } => {}
             }
         }
     }

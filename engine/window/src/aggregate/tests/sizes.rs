@@ -13,8 +13,8 @@ fn counting(bounds: &str, events_most: usize) -> AggregateRule {
 }
 
 #[test]
-fn a_quiet_key_of_a_counting_rule_takes_forty_bytes_and_no_heap() {
-    assert_eq!(size_of::<AggregateState>(), 40);
+fn a_quiet_key_of_a_counting_rule_takes_forty_eight_bytes_and_no_heap() {
+    assert_eq!(size_of::<AggregateState>(), 48);
     let rule = counting(">= 5", 100);
     let mut state = AggregateState::default();
     let mut output = StateOutput::default();

@@ -3,7 +3,6 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use larum_event::Watermark;
 use proptest::collection::vec;
 use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 use proptest::test_runner::TestCaseError;
@@ -318,7 +317,7 @@ impl Definition<'_> {
 }
 
 fn fired_chains(fired: &[FiredAlert]) -> Vec<(usize, Timestamp)> {
-    let anchor = |fired: &FiredAlert| fired.anchor.as_str().parse::<usize>().unwrap() - 1;
+    let anchor = |fired: &FiredAlert| fired.trigger.id.as_str().parse::<usize>().unwrap() - 1;
     fired
         .iter()
         .map(|fired| (anchor(fired), fired.time))
@@ -361,7 +360,7 @@ proptest! {
         let mut state = SequenceState::default();
         let mut output = StateOutput::default();
         let mut last = Timestamp::MIN;
-        let end = Watermark::MAX.time;
+        let end = Timestamp::MAX;
         for event in events.iter().map(Some).chain([None]) {
             let next = event.map_or(end, WindowEvent::time);
             let mut between: Vec<_> = looks.iter().map(|look| at(100 + look)).collect();
@@ -398,6 +397,12 @@ fn check_against_definition(
     let definition = Definition { sequence, events };
     let expected = definition.fired();
     let fired = run(sequence, events);
+    let anchors: BTreeSet<_> = fired.iter().map(|fired| &fired.anchor).collect();
+    prop_assert_eq!(
+        anchors.len(),
+        fired.len(),
+        "each alert has an id of its own"
+    );
     let anchors = expected.iter().map(|alert| (alert.anchor, alert.time));
     prop_assert_eq!(fired_chains(&fired), anchors.collect::<Vec<_>>());
     for (fired, alert) in fired.iter().zip(&expected) {

@@ -203,3 +203,21 @@ fn a_stop_ends_everything_open_and_may_begin_again() {
     let deaf = sequence(10, vec![one("a"), one("b")]);
     check(&deaf, "a@1 !@2 b@3", "3@3:1+3");
 }
+
+#[test]
+fn an_event_that_ends_one_chain_and_opens_another_raises_two_alerts() {
+    let steps = vec![
+        step("a", StepOccurrence::Times(2)),
+        absent("b"),
+        step("c", StepOccurrence::Optional(1)),
+    ];
+    let rule = with_policy(FiringPolicy::Every, sequence(10, steps));
+    let fired = run(&rule, &events("a@1 a@2 ac@3 a@4"));
+    let of_third: Vec<_> = fired
+        .iter()
+        .filter(|one| one.trigger.id.as_str() == "3")
+        .collect();
+    assert_eq!(of_third.len(), 2, "{}", written(&fired));
+    // An alert's id is made of its anchor.
+    assert_ne!(of_third[0].anchor, of_third[1].anchor);
+}

