@@ -91,7 +91,7 @@ impl RuleException {
     }
 
     /// What decides when it applies.
-    fn semantic_text(&self) -> String {
+    pub(crate) fn decisive_text(&self) -> String {
         let end = self.expires.map(|end| end.to_string());
         format!("{self} until {}", end.unwrap_or_default())
     }

@@ -126,6 +126,18 @@ impl RuleStep {
 }
 
 impl Rule {
+    /// Whether `other` leaves out the same events. The order of exceptions, their reasons and their
+    /// owners make no difference.
+    pub fn has_same_exceptions(&self, other: &Self) -> bool {
+        let texts = |rule: &Self| {
+            let exceptions = rule.exceptions.iter();
+            let mut texts: Vec<String> = exceptions.map(RuleException::decisive_text).collect();
+            texts.sort_unstable();
+            texts
+        };
+        texts(self) == texts(other)
+    }
+
     /// Whether the rule makes its alerts' text itself.
     pub fn has_alert(&self) -> bool {
         self.alert.is_some()

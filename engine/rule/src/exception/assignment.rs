@@ -2,8 +2,8 @@
 //!
 //! Owns assigning, and the checks that need the rule. Reading the file is done in `load`, asking
 //! about an event in `matcher`.
-//! Invariant: an exception that decides a match is part of the rule's semantic hash, whatever the
-//! order of files and exceptions.
+//! Invariant: an exception is no part of its rule's semantic hash, so one that is added keeps what
+//! the rule has counted. It decides about events that come after it.
 
 use std::sync::Arc;
 
@@ -84,10 +84,6 @@ pub(crate) fn assign_exceptions<'r>(
             }
         }
     }
-    // Hash when all are assigned: a rule may have exceptions of several files.
-    for rule in rules {
-        hash_exceptions(rule);
-    }
     if programs > 0 {
         assigned.predicates = Some(predicates.build()?);
     }
@@ -129,27 +125,6 @@ fn add_program(
 fn is_same_finding(one: &Diagnostic, other: &Diagnostic) -> bool {
     let what = |it: &Diagnostic| (it.line, it.column, it.code, it.level);
     one.file == other.file && what(one) == what(other)
-}
-
-/// Exceptions decide what matches, so they are part of what a rule means; their order and their
-/// owners are not.
-fn hash_exceptions(rule: &mut Rule) {
-    if rule.exceptions.is_empty() {
-        return;
-    }
-    let mut meanings: Vec<String> = rule
-        .exceptions
-        .iter()
-        .map(RuleException::semantic_text)
-        .collect();
-    meanings.sort_unstable();
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&rule.semantic_hash);
-    for meaning in meanings {
-        hasher.update(&(meaning.len() as u64).to_le_bytes());
-        hasher.update(meaning.as_bytes());
-    }
-    rule.semantic_hash = *hasher.finalize().as_bytes();
 }
 
 /// The rules that an exception is about, by their number among those beside it.

@@ -16,7 +16,7 @@ use larum_event::{
     Severity, Span, TenantId,
 };
 use larum_query::hash_rule_files;
-use larum_rule::{Diagnostic, DiagnosticLevel, RuleSet};
+use larum_rule::{Diagnostic, DiagnosticLevel, Rule, RuleSet};
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::oneshot;
@@ -51,6 +51,8 @@ pub struct ReloadOutcome {
     pub changed: Vec<RuleId>,
     /// How many mean the same as before; they go on counting.
     pub unchanged: usize,
+    /// Those of them whose exceptions are others now.
+    pub exceptions_changed: Vec<RuleId>,
     /// What loads and is probably not meant.
     pub warnings: Vec<RuleFinding>,
 }
@@ -248,6 +250,7 @@ impl Engine {
                     removed,
                     changed = changed.changed.len(),
                     unchanged = changed.unchanged,
+                    exceptions_changed = changed.exceptions_changed.len(),
                     in_force = changed.in_force,
                     "rules were reloaded"
                 );
@@ -336,20 +339,23 @@ fn compare_rule_sets(old: &RuleSet, new: &RuleSet) -> ReloadOutcome {
         removed: Vec::new(),
         changed: Vec::new(),
         unchanged: 0,
+        exceptions_changed: Vec::new(),
         warnings: new.warnings().iter().map(RuleFinding::from).collect(),
     };
-    let mut meanings: BTreeMap<&RuleId, [u8; 32]> = old
-        .rules()
-        .iter()
-        .map(|rule| (&rule.id, rule.semantic_hash))
-        .collect();
+    let mut old_rules: BTreeMap<&RuleId, &Rule> =
+        old.rules().iter().map(|rule| (&rule.id, rule)).collect();
     for rule in new.rules() {
-        match meanings.remove(&rule.id) {
+        match old_rules.remove(&rule.id) {
             None => changed.added.push(rule.id.clone()),
-            Some(meaning) if meaning == rule.semantic_hash => changed.unchanged += 1,
+            Some(before) if before.semantic_hash == rule.semantic_hash => {
+                changed.unchanged += 1;
+                if !rule.has_same_exceptions(before) {
+                    changed.exceptions_changed.push(rule.id.clone());
+                }
+            }
             Some(_) => changed.changed.push(rule.id.clone()),
         }
     }
-    changed.removed = meanings.into_keys().cloned().collect();
+    changed.removed = old_rules.into_keys().cloned().collect();
     changed
 }

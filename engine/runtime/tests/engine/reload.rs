@@ -199,6 +199,30 @@ async fn an_exception_takes_effect_by_a_reload_and_is_counted() {
 }
 
 #[actix_rt::test]
+async fn an_exception_for_one_user_keeps_what_was_counted_of_another() {
+    let store = folder();
+    let text = r#"rule("three").on("security.#").group_by("metadata.user").within("1h").count(3);"#;
+    let mut files = stream::rules(text);
+    let mut with = config(&store, "");
+    with.rules = files.clone();
+    let engine = started(with).await;
+    emit(&engine, logins(0..2, 1)).await;
+    files.push(larum_event::RuleFile {
+        path: "except.toml".to_owned(),
+        text: "[[except]]\nfield = \"metadata.user\"\nvalue = \"svc\"\nreason = \"r\"\nowner = \"o\"\nexpires = 2099-12-31\n".to_owned(),
+    });
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    let changed = engine.use_rules(files).await.unwrap();
+    assert_eq!((changed.unchanged, changed.changed.len()), (1, 0));
+    assert_eq!(changed.exceptions_changed[0].as_str(), "three");
+    emit(&engine, logins(2..3, 1)).await;
+    settled(&engine).await;
+    assert_eq!(engine.rules_in_force().rules.remove(0).alerts, 1);
+    let found = ended(engine, &store).await;
+    check_same(&derived(&found), &offline(&found), "counted on");
+}
+
+#[actix_rt::test]
 async fn an_engine_that_ends_takes_no_other_rules() {
     let store = folder();
     let engine = started(config(&store, RULES)).await;
