@@ -94,7 +94,9 @@ async fn the_engine_is_not_ready_while_evaluation_stalls_and_names_the_unit() {
     let engine = waiting(&given).await;
     let began = clock.monotonic();
     while_time_passes(&given.time, until(|| has_problem_with_unit(&engine))).await;
-    assert!(engine.health().ready);
+    // On a busy machine time may have passed both limits at once.
+    let is_ready = engine.health().ready;
+    assert!(is_ready || clock.monotonic().since(began) >= Span::from_seconds(30));
     while_time_passes(&given.time, until(|| !engine.health().ready)).await;
     assert!(clock.monotonic().since(began) >= Span::from_seconds(30));
     let metrics = engine.metrics();
