@@ -26,6 +26,18 @@ pub enum FileError {
         #[source]
         source: io::Error,
     },
+    /// The input does not fit in memory, and the rest cannot be written to a temporary file or read
+    /// back from it.
+    #[error(
+        "cannot sort the input through a temporary file in {folder}; set TMPDIR to a folder with more room"
+    )]
+    Sort {
+        /// The folder of temporary files.
+        folder: String,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
     /// It begins with the mark of UTF-16.
     #[error("{file} is UTF-16; convert it to UTF-8 first, as with `iconv -f UTF-16 -t UTF-8`")]
     Utf16 {

@@ -2,9 +2,10 @@
 //!
 //! [`FileInput`] opens a file or standard input and unpacks it, [`FileRecordReader`] splits it into
 //! records, [`EventReader`] decodes each of them, and [`EventMerge`] puts the events of several
-//! inputs in the order of their time. A bad record is a value that says where it stood; the ones
-//! after it are read all the same. Only a file that cannot be read is an error. Nothing here reads
-//! a clock.
+//! inputs in the order of their time, as far as each input is in order. [`EventSorter`] sorts
+//! whatever order they are in, in bounded memory. A bad record is a value that says where it stood;
+//! the ones after it are read all the same. Only a file that cannot be read is an error. Nothing
+//! here reads a clock.
 
 mod error;
 
@@ -18,6 +19,10 @@ mod event;
 
 mod merge;
 
+mod sort;
+
+mod sorted_run;
+
 mod tally;
 
 pub use error::FileError;
@@ -25,4 +30,5 @@ pub use event::{EventReader, FileRecord};
 pub use input::FileInput;
 pub use merge::EventMerge;
 pub use record::{FileRecordReader, InputForm, UndecodedRecord};
+pub use sort::{EventSorter, SortedRecords, SpillRecord};
 pub use tally::{BadRecord, RecordTally};
