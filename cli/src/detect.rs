@@ -1,11 +1,13 @@
 //! `larum detect`: which alerts would these events have raised?
 //!
-//! Owns one run of the pure pipeline over files; reading them is `input`'s job, writing alerts
-//! `alert_list`'s. There are no actors and no store, and the clock is read for the summary only.
-//! Invariant: the same files and rules give the same bytes on standard output, however the input
-//! is cut into batches.
+//! Owns one run of the pure pipeline over files; reading them is `input`'s job, sorting what was
+//! read `finite_input`'s, writing alerts `alert_list`'s. There are no actors and no store, and the
+//! clock is read for the summary only.
+//! Invariant: the same events and rules give the same bytes on standard output, in whatever order
+//! the events come.
 
 mod alert_list;
+mod live_run;
 mod matches;
 mod raw_run;
 mod summary;
@@ -16,40 +18,39 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use larum_engine::RuntimeClock;
-use larum_event::{Position, Span};
-use larum_file::{FileRecord, RecordTally};
-use larum_pipeline::{EpochOutcome, EventInput, Pipeline, PipelineSettings};
+use larum_event::Span;
+use larum_file::RecordTally;
+use larum_pipeline::{EpochOutcome, Pipeline, PipelineSettings};
 use larum_rule::RuleSet;
 
 use crate::decode;
-use crate::duplicate_filter::{DuplicateCheck, DuplicateFilter};
 use crate::error::{CliError, CommandExit};
+use crate::finite_input::FiniteInput;
 use crate::input::InputFiles;
 use crate::rules;
 use crate::severities;
 use crate::terminal::stdout;
 
+use live_run::LiveRun;
 use matches::MatchRun;
 use raw_run::RawRun;
 
 pub use alert_list::{AlertList, RevisionFilter, key_text};
 use summary::{DetectSummary, RuleTotals};
 
-/// Events evaluated together; any number gives the same alerts.
-const BATCH_EVENTS: usize = 1_024;
-
 /// Find the alerts that events in files would have raised
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Alerts go to standard output as NDJSON, one line per alert as it is at the end, in the order of the \
-events that set them off. Bad records and the summary go to standard error. Files may be NDJSON, JSON \
-arrays or text lines, each plain or gzip; several are merged by event time.
+All input is read first, also standard input, and evaluated in the order of event time: in which order the events \
+come changes nothing. Alerts go to standard output as NDJSON, one line per alert as it is at the end, in the order of \
+their times. Bad records and the summary go to standard error. Files may be NDJSON, JSON arrays or text lines, each \
+plain or gzip.
 
 Examples:
   larum detect --rules rules events.ndjson
   larum detect --rules rules --decoder auth-log.toml /var/log/auth.log --output table
   larum detect --rules sigma/rules --decoder windows recording.ndjson.gz --output table
-  zcat old.gz | larum detect --rules rules --decoder ssh.toml --lateness 30s - | jq .message
+  zcat old.gz | larum detect --rules rules --decoder ssh.toml - | jq .message
   larum detect --rules sigma --output matches --raw recording.json.gz")]
 pub struct DetectCommand {
     /// The folder of the rules
@@ -78,8 +79,12 @@ pub struct DetectCommand {
     /// Write every revision of every alert, also early ones and retracted ones
     #[arg(long)]
     revisions: bool,
-    /// How far events may be out of order, such as 30s, for rules that do not say; windows leave
-    /// out what is later
+    /// Show what an engine would have said at once and amended later: evaluates the events in the
+    /// order in which they come, and writes every revision
+    #[arg(long, conflicts_with = "raw")]
+    as_live: bool,
+    /// With --as-live, how long alerts are early, for rules that do not say. Otherwise it changes
+    /// nothing: events are sorted, so none is late
     #[arg(long, value_name = "DURATION", default_value_t = Span::ZERO)]
     lateness: Span,
     /// Take the end of the input for the end of time: what is open ends
@@ -102,13 +107,18 @@ impl DetectCommand {
     fn check_flags(&self) -> Result<(), CliError> {
         let matches = self.output == DetectOutput::Matches;
         let wrong = if self.raw && !matches && self.inputs.len() > 1 {
-            "alerts of raw records are of one input: several have no order"
-        } else if matches && (self.revisions || self.close || self.lateness != Span::ZERO) {
-            "--output matches writes matches and no alerts: --revisions, --close and --lateness mean nothing there"
+            "alerts of raw records are of one input: their events are named after its lines"
+        } else if matches && self.shapes_alerts() {
+            "--output matches writes matches and no alerts: --revisions, --close, --as-live and --lateness mean nothing there"
         } else {
             return Ok(());
         };
         Err(CliError::Usage(wrong.to_owned()))
+    }
+
+    /// Whether a flag says what becomes of alerts.
+    fn shapes_alerts(&self) -> bool {
+        self.revisions || self.close || self.as_live || self.lateness != Span::ZERO
     }
 
     /// Runs the verb.
@@ -140,60 +150,41 @@ impl DetectCommand {
         }
         let clock = RuntimeClock::system();
         let begun = clock.monotonic();
-        if self.raw {
-            let mut found = self.new_alert_list();
-            let run = RawRun::new(Arc::clone(&set), self.lateness)?;
-            let tally = run.read_input(inputs, &mut found, self.close)?;
-            let mut summary = DetectSummary::default();
-            summary.count_early(found.count_early());
-            return self.write_results(
-                &found,
-                &summary,
-                &set,
-                RunTotals {
-                    tally,
-                    took: clock.monotonic().since(begun),
-                },
-            );
-        }
-
         let mut run = DetectRun {
-            pipeline: Pipeline::new(
-                set,
-                PipelineSettings {
-                    lateness: self.lateness,
-                    ..PipelineSettings::for_files()
-                },
-            ),
-            batch: Vec::with_capacity(BATCH_EVENTS),
-            records: 0,
-            seen: DuplicateFilter::new(),
             found: self.new_alert_list(),
             summary: DetectSummary::default(),
         };
-        let tally = inputs.read_events(decoder.as_ref(), &severities, |record| {
-            run.take_record(record);
-            Ok(())
-        })?;
-        // The last batch is evaluated before alerts are counted; otherwise its alerts would be
-        // lost.
-        run.finish(self.close);
-
-        let set = Arc::clone(run.pipeline.rule_set());
+        let tally = if self.raw {
+            let raw = RawRun::new(Arc::clone(&set))?;
+            raw.read_input(inputs, &mut run.found, &mut run.summary, self.close)?
+        } else if self.as_live {
+            let mut live = LiveRun::new(Arc::clone(&set), self.lateness);
+            let tally = inputs.read_events(decoder.as_ref(), &severities, |record| {
+                let check = live.take_record(record, |outcome| run.keep_outcome(outcome));
+                run.summary.count_admission(check);
+                Ok(())
+            })?;
+            run.keep_outcome(live.finish(self.close));
+            tally
+        } else {
+            let mut input = FiniteInput::new();
+            let tally = inputs.read_events(decoder.as_ref(), &severities, |record| {
+                run.summary.count_admission(input.take_record(record)?);
+                Ok(())
+            })?;
+            run.evaluate(&set, input, self.close)?;
+            tally
+        };
         run.summary.count_early(run.found.count_early());
-        self.write_results(
-            &run.found,
-            &run.summary,
-            &set,
-            RunTotals {
-                tally,
-                took: clock.monotonic().since(begun),
-            },
-        )
+        let totals = RunTotals {
+            tally,
+            took: clock.monotonic().since(begun),
+        };
+        self.write_results(&run.found, &run.summary, &set, totals)
     }
 
     fn new_alert_list(&self) -> AlertList {
-        AlertList::new(if self.revisions {
+        AlertList::new(if self.revisions || self.as_live {
             RevisionFilter::EveryRevision
         } else {
             RevisionFilter::LastRevision
@@ -236,54 +227,30 @@ struct RunTotals {
     took: Span,
 }
 
-/// One run over the input.
+/// What one run over the input finds.
 struct DetectRun {
-    pipeline: Pipeline,
-    batch: Vec<EventInput>,
-    records: u64,
-    seen: DuplicateFilter,
     found: AlertList,
     summary: DetectSummary,
 }
 
 impl DetectRun {
-    fn take_record(&mut self, record: FileRecord) {
-        // Counted over all inputs and not per file, since it also orders equal times of one source.
-        let number = self.records;
-        self.records += 1;
-        let Ok(event) = record.outcome else {
-            return;
-        };
-        match self.seen.check_event(&event) {
-            DuplicateCheck::First => {}
-            DuplicateCheck::Duplicate => return self.summary.count_duplicate(),
-            DuplicateCheck::Conflict => return self.summary.count_conflict(),
+    /// Evaluates all of the input; its end is that of time if it `closes`.
+    fn evaluate(
+        &mut self,
+        set: &Arc<RuleSet>,
+        input: FiniteInput,
+        closes: bool,
+    ) -> Result<(), CliError> {
+        let settings = PipelineSettings::for_sorted_input();
+        let mut pipeline = Pipeline::new(Arc::clone(set), settings);
+        let sorted = input.sort()?;
+        sorted.evaluate(&mut pipeline, |outcome| self.keep_outcome(outcome))?;
+        if closes {
+            let outcome = pipeline.close_input();
+            self.keep_outcome(outcome);
         }
-        let input = EventInput {
-            position: Position(number + 1),
-            event,
-            arrived: None,
-            record: Some(number),
-        };
-        self.batch.push(input);
-        if self.batch.len() >= BATCH_EVENTS {
-            self.evaluate_batch();
-        }
-    }
-
-    fn evaluate_batch(&mut self) {
-        let outcome = self.pipeline.run_inputs(&self.batch);
-        self.keep_outcome(outcome);
-        self.batch.clear();
-    }
-
-    fn finish(&mut self, close: bool) {
-        self.evaluate_batch();
-        let outcome = match close {
-            true => self.pipeline.close_input(),
-            false => self.pipeline.finish_input(),
-        };
-        self.keep_outcome(outcome);
+        self.summary.count_dropped(&pipeline.dropped_state());
+        Ok(())
     }
 
     fn keep_outcome(&mut self, outcome: EpochOutcome) {

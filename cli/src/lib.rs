@@ -47,6 +47,8 @@ mod input;
 
 mod duplicate_filter;
 
+mod finite_input;
+
 mod rule_files;
 
 mod severities;

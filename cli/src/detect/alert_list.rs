@@ -2,8 +2,8 @@
 //!
 //! Owns the order of alerts and their lines; whether an alert fires is decided elsewhere, by the
 //! pipeline.
-//! Invariant: an alert keeps the place of its first revision, so a later revision never moves a
-//! line.
+//! Invariant: alerts come in the order of the times that their last revisions show; those of one
+//! time in the order in which they were first raised. The revisions of an alert stay together.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
@@ -32,17 +32,27 @@ struct ListedRevision {
     time: Timestamp,
 }
 
-/// Where an alert is listed: the place of its first revision, and its number among all. What the
-/// end of the input decides may have the place of something before it.
-type AlertOrder = (EvaluationPlace, usize);
+/// All revisions of an alert that will be shown, oldest first.
+struct AlertLines {
+    /// The place of its first revision, shown or not.
+    place: EvaluationPlace,
+    /// By number; none while it is retracted.
+    revisions: BTreeMap<u32, ListedRevision>,
+}
 
-/// The alerts so far, in the order of the events that set them off.
+impl AlertLines {
+    fn last_revision(&self) -> Option<&ListedRevision> {
+        self.revisions.values().next_back()
+    }
+}
+
+/// The alerts so far.
 pub struct AlertList {
     shown: RevisionFilter,
-    /// By the place of the alert and the revision's number.
-    kept: BTreeMap<(AlertOrder, u32), ListedRevision>,
-    /// The place of each alert.
-    places: HashMap<Arc<str>, AlertOrder>,
+    /// In the order in which they were first raised.
+    listed: Vec<AlertLines>,
+    /// The index of each alert.
+    indexes: HashMap<Arc<str>, usize>,
 }
 
 impl AlertList {
@@ -50,8 +60,8 @@ impl AlertList {
     pub fn new(shown: RevisionFilter) -> Self {
         Self {
             shown,
-            kept: BTreeMap::new(),
-            places: HashMap::new(),
+            listed: Vec::new(),
+            indexes: HashMap::new(),
         }
     }
 
@@ -68,24 +78,31 @@ impl AlertList {
     /// Adds one revision of an alert that was made without events.
     pub fn add_alert(&mut self, raised: RecordAlert) {
         let id = Arc::clone(&raised.alert.alert_id);
-        let number = self.places.len();
-        let place = *self.places.entry(id).or_insert((raised.place, number));
-        let revision = match self.shown {
-            RevisionFilter::LastRevision => 0,
-            RevisionFilter::EveryRevision => raised.alert.revision,
-        };
-        if self.shown == RevisionFilter::LastRevision
-            && raised.alert.status == AlertStatus::Retracted
-        {
-            self.kept.remove(&(place, revision));
-            return;
+        let next = self.listed.len();
+        let index = *self.indexes.entry(id).or_insert(next);
+        if index == next {
+            self.listed.push(AlertLines {
+                place: raised.place,
+                revisions: BTreeMap::new(),
+            });
         }
-        let kept = ListedRevision {
+        let Some(listed) = self.listed.get_mut(index) else {
+            return;
+        };
+        let is_retracted = raised.alert.status == AlertStatus::Retracted;
+        if self.shown == RevisionFilter::LastRevision {
+            listed.revisions.clear();
+            if is_retracted {
+                return;
+            }
+        }
+        let number = raised.alert.revision;
+        let revision = ListedRevision {
             time: raised.time,
             tenant: raised.tenant,
             alert: raised.alert,
         };
-        self.kept.insert((place, revision), kept);
+        listed.revisions.insert(number, revision);
     }
 
     /// Alerts that may still change.
@@ -97,22 +114,32 @@ impl AlertList {
 
     /// Each alert as it is in the end.
     fn last_revisions(&self) -> impl Iterator<Item = &Alert> {
-        let last: BTreeMap<&AlertOrder, &ListedRevision> = self
-            .kept
-            .iter()
-            .map(|((place, _), kept)| (place, kept))
-            .collect();
-        last.into_values().map(|kept| &kept.alert)
+        let last = self.listed.iter().filter_map(AlertLines::last_revision);
+        last.map(|revision| &revision.alert)
+    }
+
+    /// What is shown, in order.
+    fn shown_revisions(&self) -> impl Iterator<Item = &ListedRevision> {
+        let mut sorted: Vec<&AlertLines> = self.listed.iter().collect();
+        // Stable: alerts of one time and place keep the order in which they were raised.
+        sorted.sort_by_key(|alert| {
+            let time = alert.last_revision().map(|revision| revision.time);
+            (time, alert.place)
+        });
+        sorted
+            .into_iter()
+            .flat_map(|alert| alert.revisions.values())
     }
 
     /// What is shown, in order.
     pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
-        self.kept.values().map(|kept| &kept.alert)
+        self.shown_revisions().map(|revision| &revision.alert)
     }
 
     /// The same, each with its time.
     pub fn alerts_with_times(&self) -> impl Iterator<Item = (&Alert, Timestamp)> {
-        self.kept.values().map(|kept| (&kept.alert, kept.time))
+        let shown = self.shown_revisions();
+        shown.map(|revision| (&revision.alert, revision.time))
     }
 
     /// Alerts that are not retracted, by the id of their rule.
@@ -128,7 +155,7 @@ impl AlertList {
 
     /// One JSON object per line.
     pub fn write_ndjson(&self, out: &mut impl Write) -> io::Result<()> {
-        for kept in self.kept.values() {
+        for kept in self.shown_revisions() {
             serde_json::to_writer(&mut *out, &alert_json(kept))?;
             out.write_all(b"\n")?;
         }
@@ -138,10 +165,10 @@ impl AlertList {
     /// A table.
     pub fn write_table(&self, out: &mut impl Write) -> io::Result<()> {
         let mut heading = vec!["time", "severity", "rule", "key", "count", "message"];
-        let mut rows: Vec<Vec<TableCell>> = self.kept.values().map(alert_row).collect();
+        let mut rows: Vec<Vec<TableCell>> = self.shown_revisions().map(alert_row).collect();
         if self.shown == RevisionFilter::EveryRevision {
             heading.splice(2..2, ["status", "revision"]);
-            for (row, kept) in rows.iter_mut().zip(self.kept.values()) {
+            for (row, kept) in rows.iter_mut().zip(self.shown_revisions()) {
                 row.splice(2..2, revision_cells(&kept.alert));
             }
         }

@@ -6,19 +6,18 @@
 
 use std::collections::BTreeMap;
 
-use larum_event::{RuleId, Source, Span};
+use larum_event::{RuleId, Span};
 use larum_file::RecordTally;
-use larum_pipeline::EpochOutcome;
+use larum_pipeline::{DroppedState, EpochOutcome};
 use larum_rule::{ExceptionCount, RuleSet};
 
+use crate::duplicate_filter::DuplicateCheck;
 use crate::terminal::{
     BAD, DIM, HEADING, count_noun, escape_controls, group_digits, print_notice, style_text,
 };
 
 /// Faults of rules that are reported one by one; the others are counted.
 const FAULTS_SHOWN: u64 = 20;
-/// Sources named in the line of late events.
-const SOURCES_SHOWN: usize = 5;
 /// Rules named there.
 const RULES_SHOWN: usize = 5;
 
@@ -34,16 +33,16 @@ pub struct RuleTotals<'r> {
 /// Counts what is not an alert.
 #[derive(Debug, Default)]
 pub struct DetectSummary {
-    /// Events that came too late for some window.
-    late: u64,
-    late_sources: BTreeMap<Source, u64>,
-    late_rules: BTreeMap<RuleId, u64>,
     early: u64,
     faults: BTreeMap<RuleId, u64>,
     fault_count: u64,
     system: u64,
     duplicates: u64,
     conflicts: u64,
+    /// What came too late to count, by rule.
+    late: BTreeMap<RuleId, u64>,
+    /// What windows dropped because they held too much.
+    dropped: BTreeMap<RuleId, DroppedState>,
     /// By rule and exception.
     excepted: BTreeMap<(u32, u32), u64>,
 }
@@ -51,13 +50,6 @@ pub struct DetectSummary {
 impl DetectSummary {
     /// Counts the outcome of one batch; the first faults are reported at once.
     pub fn count_outcome(&mut self, outcome: &EpochOutcome) {
-        for late in &outcome.late {
-            self.late += 1;
-            *self.late_sources.entry(late.source.clone()).or_default() += 1;
-            for rule in &late.rules {
-                *self.late_rules.entry(rule.clone()).or_default() += 1;
-            }
-        }
         for fault in &outcome.faults {
             *self.faults.entry(fault.rule.clone()).or_default() += 1;
             self.fault_count += 1;
@@ -69,8 +61,12 @@ impl DetectSummary {
                 ));
             }
         }
-        // Late events are counted by source.
-        self.system += outcome.system.len().saturating_sub(outcome.late.len()) as u64;
+        for rule in outcome.late.iter().flat_map(|late| &late.rules) {
+            *self.late.entry(rule.clone()).or_default() += 1;
+        }
+        // What is late has a line of its own.
+        let system = outcome.system.len().saturating_sub(outcome.late.len());
+        self.system += system as u64;
         self.count_excepted(&outcome.excepted);
     }
 
@@ -81,14 +77,18 @@ impl DetectSummary {
         }
     }
 
-    /// Counts an event that was read before.
-    pub fn count_duplicate(&mut self) {
-        self.duplicates += 1;
+    /// Counts a record by what its id said; `None` for one that became no event.
+    pub fn count_admission(&mut self, check: Option<DuplicateCheck>) {
+        match check {
+            None | Some(DuplicateCheck::First) => {}
+            Some(DuplicateCheck::Duplicate) => self.duplicates += 1,
+            Some(DuplicateCheck::Conflict) => self.conflicts += 1,
+        }
     }
 
-    /// Counts an event that has the id of another one.
-    pub fn count_conflict(&mut self) {
-        self.conflicts += 1;
+    /// Takes note of what windows dropped in the whole run.
+    pub fn count_dropped(&mut self, dropped: &BTreeMap<RuleId, DroppedState>) {
+        self.dropped.clone_from(dropped);
     }
 
     /// Counts alerts that may still change.
@@ -133,6 +133,7 @@ impl DetectSummary {
         // Input first, then what kept events from counting, then the alerts: what a reader looks
         // for is nearest to the prompt.
         self.print_late();
+        self.print_dropped();
         if self.fault_count > 0 {
             let rules = self
                 .faults
@@ -156,33 +157,52 @@ impl DetectSummary {
         }
         if self.early > 0 {
             let text = format!(
-                "{}: events in time could still change them; --close decides",
+                "{}: events after the input could still change them; --close decides",
                 group_digits(self.early)
             );
             print_row("early", &text);
         }
     }
 
-    /// Events that came too late: their sources, and the rules that left them out.
+    /// Of sorted input only alerts can be late: those that wait are decided when the next event
+    /// lets time pass, and that event may be more than a week later.
     fn print_late(&self) {
-        if self.late == 0 {
-            return;
+        let sum: u64 = self.late.values().sum();
+        if sum > 0 {
+            let late = self.late.iter();
+            let rules = late.map(|(rule, count)| (rule.to_string(), *count));
+            let text = format!(
+                "{}, further behind than the horizon ({})",
+                group_digits(sum),
+                list_counts(rules, RULES_SHOWN)
+            );
+            print_row("late", &style_text(BAD, text));
         }
-        let late_sources = self.late_sources.iter();
-        let sources = late_sources
-            .map(|(source, count)| (escape_controls(source.as_str()).into_owned(), *count));
-        let text = format!(
-            "{} ({})",
-            group_digits(self.late),
-            list_counts(sources, SOURCES_SHOWN)
-        );
-        print_row("late", &style_text(BAD, text));
-        let late_rules = self.late_rules.iter();
-        let rules = late_rules.map(|(rule, count)| (rule.to_string(), *count));
-        print_row(
-            "",
-            &format!("too late for {}", list_counts(rules, RULES_SHOWN)),
-        );
+    }
+
+    /// What windows dropped, so that an alert may be missing.
+    fn print_dropped(&self) {
+        type DroppedCount = fn(&DroppedState) -> u64;
+        let kinds: [(DroppedCount, &str); 2] = [
+            (
+                |dropped| dropped.events,
+                "events or open matches of groups that held too many",
+            ),
+            (
+                |dropped| dropped.groups,
+                "groups of rules that had too many",
+            ),
+        ];
+        for (count, what) in kinds {
+            let sum: u64 = self.dropped.values().map(count).sum();
+            if sum > 0 {
+                let rules = self.dropped.iter();
+                let counts = rules.map(|(rule, dropped)| (rule.to_string(), count(dropped)));
+                let rules = list_counts(counts.filter(|(_, count)| *count > 0), RULES_SHOWN);
+                let text = format!("{} {what} ({rules})", group_digits(sum));
+                print_row("dropped", &style_text(BAD, text));
+            }
+        }
     }
 
     /// Matches that exceptions kept out, and which exceptions those were.

@@ -22,12 +22,16 @@ use serde_json::{Value, json};
 use super::condition_text::WIDTH;
 use super::findings_text;
 use crate::decode;
+use crate::duplicate_filter::DuplicateCheck;
 use crate::error::{CliError, CommandExit};
+use crate::finite_input::FiniteInput;
 use crate::input::InputFiles;
 use crate::rule_files;
 use crate::severities;
 use crate::table::{self, TableCell};
-use crate::terminal::{BAD, DIM, HEADING, count_noun, group_digits, stdout, style_text};
+use crate::terminal::{
+    BAD, DIM, HEADING, count_noun, group_digits, print_notice, stdout, style_text,
+};
 
 /// Evaluations of all rules in one round, alone, when there are many.
 const EVALUATIONS: usize = 1_000_000;
@@ -147,20 +151,28 @@ impl BenchCommand {
             .map(decode::load_decoder)
             .transpose()?;
         let inputs = InputFiles::open(&self.recordings)?;
-        let mut events = Vec::new();
+        let mut input = FiniteInput::new();
+        let (mut taken, mut repeated) = (0, 0);
         inputs.read_events(
             decoder.as_ref(),
             &severities::load_policy(None)?,
             |record| {
-                if let Ok(event) = record.outcome
-                    && events.len() < self.events
-                {
-                    events.push(event);
+                if taken < self.events {
+                    match input.take_record(record)? {
+                        None => {}
+                        Some(DuplicateCheck::First) => taken += 1,
+                        Some(DuplicateCheck::Duplicate | DuplicateCheck::Conflict) => repeated += 1,
+                    }
                 }
                 Ok(())
             },
         )?;
-        Ok(events)
+        if repeated > 0 {
+            let events = count_noun(repeated, "event");
+            print_notice(&format!("{events} left out: their ids were there before"));
+        }
+        let sorted = input.sort()?;
+        sorted.map(|admitted| Ok(admitted?.event)).collect()
     }
 
     /// Matches events from all over the recording, `most` in each round.

@@ -2,8 +2,8 @@
 //!
 //! Owns the comparison of what a key holds with what its rule needs; counting belongs to the
 //! pipeline.
-//! Invariant: events are run one by one and the rule's window is inspected after each, since a run
-//! that expires between two events would be missed otherwise.
+//! Invariant: the rule's window is inspected after each event that it counts, since a run that
+//! expires between two events would be missed otherwise.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -12,15 +12,18 @@ use std::sync::Arc;
 
 use larum_event::value::Comparison;
 use larum_event::{
-    Aggregate, Amount, Bounds, GroupKey, Position, ScalarValue, Sequence, Span, Step,
+    Aggregate, Amount, Bounds, Event, GroupKey, Position, ScalarValue, Sequence, Span, Step,
     StepOccurrence, WindowExtent, WindowMeasure, WindowSpec,
 };
-use larum_pipeline::{EventInput, Pipeline, PipelineSettings, WindowShard};
-use larum_rule::{Rule, RuleSet};
+use larum_pipeline::{EventInput, Pipeline, PipelineSettings, RuleTrees, WindowShard};
+use larum_rule::{Rule, RuleMatcher, RuleSet};
 use larum_window::KeyView;
 use serde_json::{Value, json};
 
 use crate::detect::{AlertList, RevisionFilter, key_text};
+
+/// Events that are run together where the rule counts none of them.
+const TRIAL_EVENTS: usize = 1_024;
 
 /// The outcome of a rule over some events, whose end is taken for the end of time.
 #[derive(Debug)]
@@ -80,66 +83,128 @@ impl StepProgress {
 /// The greater, the nearer: steps done and events of the next; how far the value is off; events.
 type Nearness = (Option<(usize, u64)>, Option<Reverse<Amount>>, u64);
 
-/// Runs the rules of `set` over `inputs`, put in order, and looks at the one with `number`.
-pub fn run_trial(
-    set: &Arc<RuleSet>,
-    number: u32,
-    mut inputs: Vec<EventInput>,
-    settings: PipelineSettings,
-) -> RuleTrial {
-    let order = |input: &EventInput| {
-        let envelope = input.event.envelope();
-        let sequence = envelope.sequence.or(input.record);
-        (envelope.time, sequence, input.position)
-    };
-    // Sorted before positions are given: the pipeline expects positions to grow with the order of
-    // evaluation.
-    inputs.sort_by_key(order);
-    for (input, position) in inputs.iter_mut().zip(1..) {
-        input.position = Position(position);
-    }
-    let mut pipeline = Pipeline::new(Arc::clone(set), settings);
-    pipeline.detach_rules(unread_rules(set, number));
-    let mut found = AlertList::new(RevisionFilter::LastRevision);
-    let mut best: Option<(Nearness, KeyView)> = None;
-    let mut keys = BTreeSet::new();
-    let unit = WindowShard {
-        rule: number,
-        shard: 0,
-    };
-    let rule = set.rule(number);
-    for input in &inputs {
-        let outcome = pipeline.run_inputs(std::slice::from_ref(input));
-        outcome
-            .alerts
-            .into_iter()
-            .for_each(|one| found.add_raised(one));
-        let window = pipeline.window(unit);
-        for view in window.into_iter().flat_map(|window| window.key_views(None)) {
-            let Some(rule) = rule else {
-                continue;
-            };
-            keys.insert(view.key.clone());
-            let nearness = measure_nearness(&rule.window, &view);
-            if best.as_ref().is_none_or(|(best, _)| *best < nearness) {
-                best = Some((nearness, view));
-            }
+/// Runs the rules of `set` over `inputs`, which are in the order of time, and looks at the one with
+/// `number`.
+pub fn run_trial(set: &Arc<RuleSet>, number: u32, inputs: &[EventInput]) -> RuleTrial {
+    let mut trial = TrialRun::new(set, number);
+    // Alerts and trees are known only after an event was run, so these rules see each one alone.
+    let is_seen_before = trial.layer == 0 && !set.asks_trees();
+    let mut next = 0;
+    for (input, end) in inputs.iter().zip(1..) {
+        let is_plain = is_seen_before && trial.counted_keys(&input.event).is_empty();
+        // Of events that count for no group of the rule, what is left is that time passes.
+        if is_plain && end - next < TRIAL_EVENTS {
+            continue;
+        }
+        let alerts = trial.run_inputs(inputs.get(next..end).unwrap_or_default());
+        next = end;
+        trial.ask_trees(input.position);
+        for event in std::iter::once(&input.event).chain(&alerts) {
+            trial.inspect_groups(event);
         }
     }
-    // Closed after the last look: closing expires every run, and an absence fires only now.
-    let outcome = pipeline.close_input();
-    outcome
-        .alerts
-        .into_iter()
-        .for_each(|one| found.add_raised(one));
-    let own = |id: &str| rule.is_some_and(|rule| rule.id.as_str() == id);
-    let alerts = found.alerts().filter(|alert| own(alert.rule.as_str()));
-    RuleTrial {
-        alerts: alerts.count() as u64,
-        near_miss: rule.map(|rule| match &best {
-            Some((_, view)) => NearMiss::from_view(rule, view, &keys),
-            None => NearMiss::without_events(rule),
-        }),
+    trial.run_inputs(inputs.get(next..).unwrap_or_default());
+    trial.finish()
+}
+
+/// A rule that is tried, and what is known so far.
+struct TrialRun<'s> {
+    set: &'s RuleSet,
+    number: u32,
+    layer: u8,
+    pipeline: Pipeline,
+    /// Finds the groups that an event counts for.
+    matcher: RuleMatcher,
+    found: AlertList,
+    best: Option<(Nearness, KeyView)>,
+    keys: BTreeSet<GroupKey>,
+}
+
+impl<'s> TrialRun<'s> {
+    fn new(set: &'s Arc<RuleSet>, number: u32) -> Self {
+        let settings = PipelineSettings::for_sorted_input();
+        let mut pipeline = Pipeline::new(Arc::clone(set), settings);
+        pipeline.detach_rules(unread_rules(set, number));
+        let mut matcher = RuleMatcher::new(Arc::clone(set));
+        matcher.select_rule(Some(number));
+        Self {
+            set,
+            number,
+            layer: set.rule(number).map_or(0, |rule| rule.layer),
+            pipeline,
+            matcher,
+            found: AlertList::new(RevisionFilter::LastRevision),
+            best: None,
+            keys: BTreeSet::new(),
+        }
+    }
+
+    /// From now on the condition asks the trees as of `position`.
+    fn ask_trees(&mut self, position: Position) {
+        let trees = self.pipeline.trees().map(RuleTrees::tree_lookup);
+        self.matcher.set_trees(trees);
+        self.matcher.set_position(position, None);
+    }
+
+    /// The groups that `event` counts for.
+    fn counted_keys(&mut self, event: &Event) -> Vec<GroupKey> {
+        let mut matches = Vec::new();
+        let mut faults = Vec::new();
+        self.matcher
+            .match_event(self.layer, event, &mut matches, &mut faults);
+        matches.into_iter().map(|found| found.key).collect()
+    }
+
+    /// Runs the next inputs; returns the alerts that were raised.
+    fn run_inputs(&mut self, inputs: &[EventInput]) -> Vec<Event> {
+        let outcome = self.pipeline.run_sorted_inputs(inputs);
+        let mut events = Vec::new();
+        for raised in outcome.alerts {
+            events.push(raised.event.clone());
+            self.found.add_raised(raised);
+        }
+        events
+    }
+
+    /// Looks how near the groups are that `event` counts for.
+    fn inspect_groups(&mut self, event: &Event) {
+        let keys = self.counted_keys(event);
+        let unit = WindowShard {
+            rule: self.number,
+            shard: 0,
+        };
+        let (Some(rule), Some(window)) = (self.set.rule(self.number), self.pipeline.window(unit))
+        else {
+            return;
+        };
+        for key in keys {
+            let mut views = window.key_views(Some(&event.envelope().tenant));
+            let Some(view) = views.find(|view| view.key == key) else {
+                continue;
+            };
+            let nearness = measure_nearness(&rule.window, &view);
+            if self.best.as_ref().is_none_or(|(best, _)| *best < nearness) {
+                self.best = Some((nearness, view));
+            }
+            self.keys.insert(key);
+        }
+    }
+
+    fn finish(mut self) -> RuleTrial {
+        // Closed after the last look: closing expires every run, and an absence fires only now.
+        let outcome = self.pipeline.close_input();
+        let raised = outcome.alerts.into_iter();
+        raised.for_each(|one| self.found.add_raised(one));
+        let rule = self.set.rule(self.number);
+        let own = |id: &str| rule.is_some_and(|rule| rule.id.as_str() == id);
+        let alerts = self.found.alerts().filter(|alert| own(alert.rule.as_str()));
+        RuleTrial {
+            alerts: alerts.count() as u64,
+            near_miss: rule.map(|rule| match &self.best {
+                Some((_, view)) => NearMiss::from_view(rule, view, &self.keys),
+                None => NearMiss::without_events(rule),
+            }),
+        }
     }
 }
 

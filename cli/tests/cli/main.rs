@@ -18,6 +18,7 @@ mod detect;
 mod disorder;
 mod exceptions;
 mod explain;
+mod finite_input;
 mod following;
 mod help;
 mod investigating;

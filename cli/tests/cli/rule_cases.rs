@@ -150,13 +150,6 @@ fn what_detect_writes_can_be_kept_as_the_expectation() {
 
 #[test]
 fn events_that_would_not_be_looked_at_fail_a_case() {
-    let late =
-        failures(&[10]).replace("2026-11-20", "2026-11-29") + &login("e7", 61, "ada", "failure");
-    let ran = test(&[("quiet.ndjson", &late)], &[]).exits(1);
-    shows(
-        &ran,
-        "line 2 is more than a week earlier than an event before it",
-    );
     let ran = test(&[("quiet.ndjson", "{\"type\":\"x\"}\n")], &[]).exits(1);
     shows(&ran, "line 1: missing_member");
     let ran = test(&[("quiet.ndjson", "")], &[]).exits(1);
@@ -191,8 +184,9 @@ fn events_of_equal_time_may_come_in_any_order() {
     let ran = test(&[("fires.ndjson", &events)], &["--json"]).exits(0);
     let report = ran.json_lines().remove(0);
     let case = &report["folders"][0]["cases"][0];
-    // Four other orders, five with events out of order, and once with every event twice.
-    assert_eq!(case["other_ways"], 10);
+    // Four other orders of those, six of all, and once with every event twice.
+    assert_eq!(case["other_ways"], 11);
+    // Two events have one other order, and one without an id cannot be recognised.
     let apart = failures(&[0, 1]).replace("\"id\":\"e0\",", "");
     let ran = test(&[("fires.ndjson", &apart)], &["--json"]).exits(0);
     let report = ran.json_lines().remove(0);

@@ -78,7 +78,7 @@ pub const SCRIPT_TIMERS: u32 = 1_000;
 pub const ROWS_PER_KEY: usize = 200_000;
 /// How far behind the front a match may arrive and still count, for settings that say nothing.
 pub const AMEND_HORIZON: Span = Span::from_seconds(60 * 60);
-/// The same for files, which are read to their end: seven days.
+/// The same for alerts of events that were sorted before they are evaluated: seven days.
 pub const FILE_HORIZON: Span = Span::from_seconds(7 * 24 * 60 * 60);
 /// Most matches that amending the keys of one tenant and rule reads before other work comes first.
 pub const AMENDED_ROWS: usize = 50_000;

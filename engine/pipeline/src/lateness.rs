@@ -7,7 +7,7 @@
 use larum_event::{Span, WindowSpec};
 use larum_rule::{Rule, RuleSet};
 
-use crate::settings::PipelineSettings;
+use crate::settings::{InputOrder, PipelineSettings};
 
 /// How far behind the front the alerts of each rule become final, by number of the rule.
 pub(crate) fn effective_lateness(set: &RuleSet, settings: &PipelineSettings) -> Vec<Span> {
@@ -47,6 +47,8 @@ fn own_lateness(rule: &Rule, settings: &PipelineSettings) -> Span {
     match &rule.window {
         // Single events count whenever they come.
         WindowSpec::Single => Span::ZERO,
+        // No earlier event can follow, so every alert is final as soon as it is decided.
+        _ if settings.order == InputOrder::Sorted => Span::ZERO,
         window => window.lateness().unwrap_or(settings.lateness),
     }
 }

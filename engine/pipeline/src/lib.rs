@@ -10,6 +10,7 @@ pub mod breaker;
 mod breakers;
 mod causes;
 mod clocks;
+mod dropped_state;
 mod epoch;
 mod epoch_driver;
 mod epoch_item;
@@ -31,6 +32,7 @@ mod trees;
 
 pub use breakers::{BreakerChange, BreakerEvent, RuleOutage};
 pub use clocks::{ClockStamp, ClockStep, EventClocks, EventSighting};
+pub use dropped_state::DroppedState;
 pub use epoch_driver::{
     EpochDriver, EpochStep, MatchStep, RuleSetChange, SEQUENCER_PART, WindowStep,
 };
@@ -42,9 +44,9 @@ pub use late_events::{LateEvent, LateMatch};
 pub use matching::{MatchOutput, PlacedFault, ScriptRun, SkippedRules, match_items};
 pub use pipeline::Pipeline;
 pub use plan::WindowPlan;
-pub use records::{JsonRecord, RecordAlert, RecordError, RecordPipeline};
+pub use records::{JsonRecord, RecordAlert, RecordError, RecordMatches, RecordPipeline};
 pub use sequencer::{SEMANTICS_VERSION, Sequencer};
-pub use settings::PipelineSettings;
+pub use settings::{InputOrder, PipelineSettings};
 pub use shards::{
     AlertRetraction, AmendPass, EpochMoves, StoredMatchRequest, WindowAnswer, WindowShard,
     WindowWork, run_window, split_by_shard,

@@ -9,11 +9,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use larum_event::{Event, Position, Timestamp};
+use larum_event::{Event, Position, RuleId, Timestamp};
 use larum_rule::{RuleMatcher, RuleSet};
 use larum_window::RuleWindow;
 
 use crate::breakers::RuleOutage;
+use crate::dropped_state::{DroppedState, count_dropped};
 use crate::epoch_driver::{EpochDriver, EpochStep, WindowStep};
 use crate::epoch_item::{EventInput, split_inputs};
 use crate::epoch_outcome::EpochOutcome;
@@ -103,6 +104,18 @@ impl Pipeline {
         outcome
     }
 
+    /// Evaluates the next stretch of sorted input, whose settings are
+    /// [`PipelineSettings::for_sorted_input`].
+    pub fn run_sorted_inputs(&mut self, inputs: &[EventInput]) -> EpochOutcome {
+        let mut outcome = self.run_inputs(inputs);
+        // Rules over alerts see one late that had to wait, as the end of a session. At once, so
+        // that what is said after the stretch holds whatever comes later.
+        if self.driver.dirty_keys() > 0 {
+            outcome.extend(self.finish_input());
+        }
+        outcome
+    }
+
     /// It is `at` as of `position`: time passes without any event.
     pub fn tick(&mut self, position: Position, at: Timestamp) -> EpochOutcome {
         self.driver.begin_tick(position, at);
@@ -154,7 +167,10 @@ impl Pipeline {
             let is_of_layer = set
                 .rule(unit.rule)
                 .is_some_and(|rule| rule.layer == step.layer);
-            if is_of_layer && step.includes(*unit) {
+            // Sorted input moves time with almost every event. With 3,141 rules about single
+            // events, telling their empty windows took two thirds of a run.
+            let has_work = step.matches.contains_key(unit) || window.stats().keys > 0;
+            if is_of_layer && has_work && step.includes(*unit) {
                 let work = WindowWork {
                     layer: step.layer,
                     matches: step.matches.remove(unit).unwrap_or_default(),
@@ -198,6 +214,11 @@ impl Pipeline {
             }
         }
         Ok(())
+    }
+
+    /// What windows dropped because they held too much, by rule.
+    pub fn dropped_state(&self) -> BTreeMap<RuleId, DroppedState> {
+        count_dropped(self.driver.rule_set(), self.windows.values())
     }
 
     /// One unit's window, to look into.

@@ -9,8 +9,12 @@ use larum_window::{RuleWindow, WindowLimits};
 use crate::error::CheckpointError;
 use crate::lateness::effective_lateness;
 use crate::script::RuleScript;
-use crate::settings::PipelineSettings;
+use crate::settings::{InputOrder, PipelineSettings};
 use crate::shards::WindowShard;
+
+/// How long matches are kept that nothing earlier can follow. Not zero: keys drop matches when they
+/// are this old, and would otherwise do so after every match.
+const SORTED_HORIZON: Span = Span::from_seconds(1);
 
 /// Makes the windows of a rule set.
 #[derive(Debug, Clone)]
@@ -20,6 +24,7 @@ pub struct WindowPlan {
     shards: usize,
     lateness: Arc<[Span]>,
     horizon: Span,
+    order: InputOrder,
 }
 
 impl WindowPlan {
@@ -30,6 +35,7 @@ impl WindowPlan {
             shards: settings.shards.max(1),
             lateness: effective_lateness(&set, settings).into(),
             horizon: settings.amend_horizon,
+            order: settings.order,
             set,
         }
     }
@@ -91,8 +97,20 @@ impl WindowPlan {
             events_per_key: limits::EVENTS_PER_KEY,
             lateness: self.lateness(rule),
             // No alert may still be early when what it rests on is dropped.
-            horizon: self.horizon.max(self.lateness(rule)),
+            horizon: self.horizon(rule).max(self.lateness(rule)),
             ..WindowLimits::default()
+        }
+    }
+
+    /// How long matches of a rule are kept for earlier ones.
+    fn horizon(&self, rule: u32) -> Span {
+        let reads_alerts = self.set.rule(rule).is_some_and(|rule| rule.layer > 0);
+        match self.order {
+            InputOrder::Arrival => self.horizon,
+            InputOrder::Sorted if !reads_alerts => SORTED_HORIZON,
+            // Sorted events still give alerts out of order: one that waits for its deadline is
+            // decided when the next event lets time pass, however much later that event is.
+            InputOrder::Sorted => limits::FILE_HORIZON,
         }
     }
 }

@@ -2,18 +2,22 @@
 //!
 //! Owns the shortcut for hunting in recordings and for measurements: an event's id, envelope and
 //! canonical text cost more than all rules. Rules that read alerts take no part here and need the
-//! full [`Pipeline`](crate::Pipeline).
+//! full [`Pipeline`](crate::Pipeline). Records are matched as they are read and counted in the
+//! order of their times: the caller sorts what matched in between, and keeps nothing of the others.
 //! Invariant: there is one tenant and one source, so every record moves the same clock and place.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use larum_event::{
-    Alert, Detection, EvaluationPlace, EventId, EventOrder, Match, Position, Span, TenantId,
-    Timestamp,
+    Alert, Detection, EvaluationPlace, EventId, EventOrder, Match, Position, RuleId, Span,
+    TenantId, Timestamp,
 };
 use larum_rule::{AlertText, JsonReadError, PathMap, RecordMatcher, RuleMatch, RuleSet};
 use larum_window::{ClockMove, MatchOutcome, RuleWindow};
+use serde::{Deserialize, Serialize};
 
+use crate::dropped_state::{DroppedState, count_dropped};
 use crate::plan::WindowPlan;
 use crate::raise::{AlertContent, build_alert};
 use crate::settings::PipelineSettings;
@@ -29,6 +33,39 @@ pub struct JsonRecord<'r> {
     pub json: &'r str,
     /// Its number, from 1.
     pub number: u64,
+}
+
+/// The rules that one record satisfies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordMatches {
+    /// When the record happened.
+    pub time: Timestamp,
+    /// The number of the record.
+    pub number: u64,
+    found: Vec<RuleMatch>,
+}
+
+impl RecordMatches {
+    /// Its place among the others. All records are of one source, so their times and numbers
+    /// decide.
+    pub fn order(&self) -> EventOrder {
+        EventOrder::of_event(self.time, 0, Some(self.number), Position::START)
+    }
+
+    /// As bytes for a temporary file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        postcard::to_stdvec(self).expect("plain data is always writable to memory")
+    }
+
+    /// The matches that [`RecordMatches::to_bytes`] wrote; `None` for other bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        postcard::from_bytes(bytes).ok()
+    }
+
+    /// How many there are.
+    pub fn match_count(&self) -> usize {
+        self.found.len()
+    }
 }
 
 /// One revision of an alert that was made of records.
@@ -55,19 +92,20 @@ pub enum RecordError {
     NoTime,
 }
 
-/// Makes alerts from records, in order.
+/// Makes alerts from records.
 pub struct RecordPipeline {
     set: Arc<RuleSet>,
     tenant: TenantId,
     matcher: RecordMatcher,
     /// By rule; `None` for rules that take no part.
     windows: Vec<Option<RuleWindow>>,
+    /// The time of the last record that was counted.
     front: Timestamp,
     /// The time that the windows have reached.
     advanced_to: Timestamp,
     place: EvaluationPlace,
-    late: u64,
-    found: Vec<RuleMatch>,
+    /// The latest time of any record, whether it matched or not.
+    latest: Timestamp,
     detections: Vec<Detection>,
 }
 
@@ -89,8 +127,7 @@ impl RecordPipeline {
             front: Timestamp::MIN,
             advanced_to: Timestamp::MIN,
             place: EvaluationPlace::for_raw_event(Position::START),
-            late: 0,
-            found: Vec::new(),
+            latest: Timestamp::MIN,
             detections: Vec::new(),
         }
     }
@@ -100,51 +137,66 @@ impl RecordPipeline {
         self.windows.iter().filter(|it| it.is_none()).count()
     }
 
-    /// Matches that came too late to count.
-    pub fn late_count(&self) -> u64 {
-        self.late
+    /// What windows dropped because they held too much, by rule.
+    pub fn dropped_state(&self) -> BTreeMap<RuleId, DroppedState> {
+        count_dropped(&self.set, self.windows.iter().flatten())
     }
 
-    /// Processes the next record. Its id is made only when it is needed.
+    /// Matches the next record; `None` if no rule holds for it.
     ///
     /// # Errors
-    /// The record cannot be read; then none of it counts.
-    pub fn push_record(
+    /// The record cannot be read, or lacks a time that it needs; then none of it counts.
+    pub fn match_record(
         &mut self,
         record: JsonRecord<'_>,
-        id: impl FnOnce() -> EventId,
-        out: &mut Vec<RecordAlert>,
-    ) -> Result<(), RecordError> {
-        self.matcher.match_record(record.json, &mut self.found)?;
+    ) -> Result<Option<RecordMatches>, RecordError> {
+        let mut found = Vec::new();
+        self.matcher.match_record(record.json, &mut found)?;
         let Some(time) = self.matcher.record_time() else {
-            return match self.found.is_empty() {
-                true => Ok(()),
+            return match found.is_empty() {
+                true => Ok(None),
                 false => Err(RecordError::NoTime),
             };
         };
-        self.front = self.front.max(time);
-        self.place = EvaluationPlace::for_raw_event(Position(record.number));
-        if !self.found.is_empty() {
-            let id = id();
-            let mut found = std::mem::take(&mut self.found);
-            for one in found.drain(..) {
-                self.add_match(one, time, &id);
-            }
-            self.found = found;
+        // Also of a record that no rule holds for: it shows how far time has come.
+        self.latest = self.latest.max(time);
+        let number = record.number;
+        Ok((!found.is_empty()).then_some(RecordMatches {
+            time,
+            number,
+            found,
+        }))
+    }
+
+    /// Counts the matches of a record with the given id. They must come in order, see
+    /// [`RecordMatches::order`].
+    pub fn add_matches(
+        &mut self,
+        matches: RecordMatches,
+        id: &EventId,
+        out: &mut Vec<RecordAlert>,
+    ) {
+        // Counted here, as the numbers of records do not grow with their times.
+        let position = self.place.position.next();
+        self.place = EvaluationPlace::for_raw_event(position);
+        let order = EventOrder {
+            place: self.place,
+            ..matches.order()
+        };
+        self.front = self.front.max(order.time);
+        for one in matches.found {
+            self.add_match(one, order, id);
         }
         // After the record's own matches, so that its time does not make them late.
         if self.front >= self.advanced_to.saturating_add(ADVANCE_EVERY) {
             self.advance_windows();
         }
         self.raise_alerts(out);
-        Ok(())
     }
 
     /// Ends the input; windows stay open.
     pub fn finish(&mut self, out: &mut Vec<RecordAlert>) {
-        for window in self.windows.iter_mut().flatten() {
-            window.amend(usize::MAX, self.place, &mut self.detections);
-        }
+        self.front = self.front.max(self.latest);
         self.advance_windows();
         self.raise_alerts(out);
     }
@@ -158,7 +210,7 @@ impl RecordPipeline {
         self.raise_alerts(out);
     }
 
-    fn add_match(&mut self, found: RuleMatch, time: Timestamp, id: &EventId) {
+    fn add_match(&mut self, found: RuleMatch, order: EventOrder, id: &EventId) {
         let index = usize::try_from(found.rule).ok();
         let Some(window) = index.and_then(|rule| self.windows.get_mut(rule)?.as_mut()) else {
             return;
@@ -167,7 +219,7 @@ impl RecordPipeline {
             rule: found.rule,
             tenant: self.tenant.clone(),
             key: found.key,
-            order: EventOrder::of_event(time, 0, None, self.place.position),
+            order,
             place: self.place,
             source: 0,
             front: Timestamp::MIN,
@@ -176,10 +228,8 @@ impl RecordPipeline {
             values: found.values,
             event: None,
         };
-        match window.add_match(matched, &mut self.detections) {
-            MatchOutcome::Counted => {}
-            MatchOutcome::Late => self.late += 1,
-        }
+        let outcome = window.add_match(matched, &mut self.detections);
+        debug_assert_eq!(outcome, MatchOutcome::Counted, "matches come in order");
     }
 
     /// Moves the windows' clocks to the front.

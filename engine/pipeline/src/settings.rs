@@ -3,7 +3,18 @@
 use larum_event::{RuleSetActivation, Span, limits};
 use larum_tree::GraphLimits;
 
-/// Every setting that evaluation reads; written into the log with the rules.
+/// The order in which events are given to the pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum InputOrder {
+    /// As they arrived: any event may still be followed by an earlier one.
+    #[default]
+    Arrival,
+    /// Sorted by [`EventOrder`](larum_event::EventOrder), with positions that count up.
+    Sorted,
+}
+
+/// Every setting that evaluation reads; written into the log with the rules, except for the order,
+/// which is that of arrival wherever there is a log to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PipelineSettings {
     /// How far behind the front an event may arrive and still count in windows. Matches are kept
@@ -18,6 +29,8 @@ pub struct PipelineSettings {
     pub shards: usize,
     /// How much the trees that rules ask may hold.
     pub trees: GraphLimits,
+    /// In which order events come.
+    pub order: InputOrder,
 }
 
 impl Default for PipelineSettings {
@@ -28,16 +41,16 @@ impl Default for PipelineSettings {
             keys_per_rule: limits::KEYS_PER_RULE,
             shards: 1,
             trees: GraphLimits::default(),
+            order: InputOrder::Arrival,
         }
     }
 }
 
 impl PipelineSettings {
-    /// For input that is read to its end: events count however far out of order they are, up to a
-    /// week.
-    pub fn for_files() -> Self {
+    /// For input that is read to its end and sorted before it is evaluated.
+    pub fn for_sorted_input() -> Self {
         Self {
-            amend_horizon: limits::FILE_HORIZON,
+            order: InputOrder::Sorted,
             ..Self::default()
         }
     }
@@ -50,6 +63,7 @@ impl PipelineSettings {
             keys_per_rule: usize::try_from(activated.keys_per_rule).unwrap_or(usize::MAX),
             shards,
             trees: GraphLimits::default(),
+            order: InputOrder::Arrival,
         }
     }
 }

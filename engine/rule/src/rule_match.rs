@@ -1,9 +1,10 @@
 //! What the matchers report: a rule, the group and the steps that one event satisfies.
 
 use larum_event::{GroupKey, MatchValues};
+use serde::{Deserialize, Serialize};
 
 /// One rule that an event satisfies.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleMatch {
     /// Number of the rule in its set.
     pub rule: u32,

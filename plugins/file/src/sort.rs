@@ -109,7 +109,7 @@ impl<R: SpillRecord> EventSorter<R> {
     fn sort_kept(&mut self) {
         if !self.is_sorted {
             // Stable: it is fast where long stretches are in order already.
-            self.kept.sort_by(|one, other| one.order.cmp(&other.order));
+            self.kept.sort_by_key(|entry| entry.order);
         }
     }
 

@@ -1,16 +1,17 @@
 //! Why events matched a rule, or did not, and how near they came to an alert together.
 //!
-//! Owns the verdict on each event; describing the rule is the parent module's job.
-//! Invariant: a verdict comes from the matcher that evaluates rules in the engine, so an
-//! explanation never disagrees with an alert.
+//! Owns the verdict on each event; describing the rule is the parent module's job, and which events
+//! count and in which order that of `finite_input`.
+//! Invariant: a verdict comes from the matcher that evaluates rules in the engine, and all events
+//! of the file take part, so an explanation never disagrees with the alerts of `detect`.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use larum_event::{Event, Position, ScalarValue, WindowSpec};
-use larum_file::FileRecord;
-use larum_pipeline::{EventInput, PipelineSettings, StandaloneTrees};
+use larum_event::{Event, ScalarValue, WindowSpec};
+use larum_pipeline::{EventInput, StandaloneTrees};
 use larum_rule::{Rule, RuleExplanation, RuleMatcher, RuleSet, RuleStep};
 use serde_json::{Value, json};
 
@@ -18,7 +19,9 @@ use super::super::condition_text::{self, LineMargin, WIDTH};
 use super::super::near_miss::{self, NearMiss, RuleTrial};
 use super::{exception_owner, write_head, write_row, write_styled_row};
 use crate::decode;
+use crate::duplicate_filter::DuplicateCheck;
 use crate::error::CliError;
+use crate::finite_input::FiniteInput;
 use crate::input::InputFiles;
 use crate::severities;
 use crate::terminal::{
@@ -28,33 +31,67 @@ use crate::terminal::{
 /// Events that are listed; what more there is is counted.
 const LISTED: usize = 1_000;
 
-/// Reads the events of a file, or that of one line.
+/// The events of a file.
+pub struct ExplainedInput {
+    /// Those that count, in the order of time.
+    inputs: Vec<EventInput>,
+    /// Those that are explained, by the number of their record.
+    listed: BTreeMap<u64, ListedEvent>,
+    /// How many others there are.
+    unlisted: u64,
+}
+
+/// An event that is explained.
+struct ListedEvent {
+    line: u64,
+    event: Event,
+    check: DuplicateCheck,
+}
+
+/// Reads the events of a file, to explain all of them or that of one line.
 pub fn read_events(
     name: &str,
     decoder: Option<&Path>,
     line: Option<u64>,
-) -> Result<Vec<FileRecord>, CliError> {
+) -> Result<ExplainedInput, CliError> {
     let decoder = decoder.map(decode::load_decoder).transpose()?;
-    let mut events = Vec::new();
-    let inputs = InputFiles::open(&[name.to_owned()])?;
-    inputs.read_events(
+    let mut input = FiniteInput::new();
+    let mut listed = BTreeMap::new();
+    let mut unlisted = 0;
+    let mut number = 0;
+    let files = InputFiles::open(&[name.to_owned()])?;
+    files.read_events(
         decoder.as_ref(),
         &severities::load_policy(None)?,
         |record| {
-            let is_wanted = line.is_none_or(|line| record.line == line);
-            if is_wanted && record.outcome.is_ok() && events.len() < LISTED {
-                events.push(record);
+            let (at, event) = (record.line, record.outcome.as_ref().ok().cloned());
+            let check = input.take_record(record)?;
+            if let (Some(event), Some(check)) = (event, check) {
+                let is_wanted = line.is_none_or(|line| at == line);
+                if is_wanted && listed.len() < LISTED {
+                    let line = at;
+                    listed.insert(number, ListedEvent { line, event, check });
+                } else if is_wanted {
+                    unlisted += 1;
+                }
             }
+            number += 1;
             Ok(())
         },
     )?;
-    match (events.is_empty(), line) {
-        (true, Some(line)) => Err(CliError::Usage(format!(
-            "{name} has no event in line {line}"
-        ))),
-        (true, None) => Err(CliError::Usage(format!("{name} has no event"))),
-        (false, _) => Ok(events),
+    match (listed.is_empty(), line) {
+        (true, Some(line)) => {
+            let message = format!("{name} has no event in line {line}");
+            return Err(CliError::Usage(message));
+        }
+        (true, None) => return Err(CliError::Usage(format!("{name} has no event"))),
+        (false, _) => {}
     }
+    Ok(ExplainedInput {
+        inputs: input.sort()?.into_inputs().collect::<Result<_, _>>()?,
+        listed,
+        unlisted,
+    })
 }
 
 /// What came of one event.
@@ -65,6 +102,8 @@ struct EventExplanation {
     key: Vec<(String, Option<ScalarValue>)>,
     /// The number of the exception that applies.
     exception: Option<usize>,
+    /// Whether its id was there before.
+    check: DuplicateCheck,
 }
 
 impl EventExplanation {
@@ -72,8 +111,9 @@ impl EventExplanation {
         matcher: &mut RuleMatcher,
         number: u32,
         rule: &Rule,
-        event: &Event,
+        listed: &ListedEvent,
     ) -> Option<Self> {
+        let event = &listed.event;
         let explained = matcher.explain_rule(number, event)?;
         let steps = satisfied_steps(rule, &explained);
         let step = steps.first().copied().or(rule.steps.first());
@@ -85,12 +125,22 @@ impl EventExplanation {
                 .map(|path| (path.to_owned(), matcher.key_value(path, event)))
                 .collect(),
             exception: matcher.find_exception(number, event),
+            check: listed.check,
             explained,
         })
     }
 
     /// Why the event is no match; `None` for a match.
     fn refusal_reason(&self) -> Option<String> {
+        match self.check {
+            DuplicateCheck::First => {}
+            DuplicateCheck::Duplicate => {
+                return Some("it repeats an event before it, and an id counts once".to_owned());
+            }
+            DuplicateCheck::Conflict => {
+                return Some("another event before it has its id".to_owned());
+            }
+        }
         if !self.explained.reads_topic {
             return Some("the rule does not read its topic".to_owned());
         }
@@ -120,22 +170,33 @@ fn satisfied_steps<'r>(rule: &'r Rule, explained: &RuleExplanation) -> Vec<&'r R
     steps.filter(|step| !step.name.is_empty()).collect()
 }
 
-/// What the rule says of each record that became an event.
+/// What the rule says of each listed event, in the order of the file.
 fn explain_events<'e>(
     set: &Arc<RuleSet>,
     number: u32,
-    rule: &'e Rule,
-    events: &'e [FileRecord],
-) -> impl Iterator<Item = (&'e FileRecord, &'e Event, EventExplanation)> {
+    rule: &Rule,
+    events: &'e ExplainedInput,
+) -> Vec<(&'e ListedEvent, EventExplanation)> {
     let mut matcher = RuleMatcher::new(Arc::clone(set));
     matcher.select_rule(Some(number));
     let mut trees = StandaloneTrees::for_rules(set);
-    events.iter().filter_map(move |record| {
-        let event = record.outcome.as_ref().ok()?;
-        trees.insert_event(&mut matcher, event);
-        let answer = EventExplanation::for_event(&mut matcher, number, rule, event)?;
-        Some((record, event, answer))
-    })
+    let mut explained = BTreeMap::new();
+    // In the order of evaluation, because a rule may ask where an event is in the trees then.
+    for input in &events.inputs {
+        trees.insert_event(&mut matcher, &input.event);
+        let record = input.record.unwrap_or_default();
+        if let Some(listed) = events.listed.get(&record) {
+            let answer = EventExplanation::for_event(&mut matcher, number, rule, listed);
+            explained.extend(answer.map(|answer| (record, (listed, answer))));
+        }
+    }
+    for (record, listed) in &events.listed {
+        if listed.check != DuplicateCheck::First {
+            let answer = EventExplanation::for_event(&mut matcher, number, rule, listed);
+            explained.extend(answer.map(|answer| (*record, (listed, answer))));
+        }
+    }
+    explained.into_values().collect()
 }
 
 /// For one event everything, for several a line each.
@@ -143,17 +204,17 @@ pub fn write_events(
     out: &mut impl Write,
     set: &Arc<RuleSet>,
     number: u32,
-    events: &[FileRecord],
+    events: &ExplainedInput,
 ) -> io::Result<()> {
     let Some(rule) = set.rule(number) else {
         return Ok(());
     };
     write_head(out, rule)?;
-    for (record, event, answer) in explain_events(set, number, rule, events) {
-        if events.len() == 1 {
-            return write_event(out, rule, record, event, &answer);
+    for (listed, answer) in explain_events(set, number, rule, events) {
+        if events.listed.len() == 1 {
+            return write_event(out, rule, listed, &answer);
         }
-        let line = style_text(DIM, format_args!("{:>6}", record.line));
+        let line = style_text(DIM, format_args!("{:>6}", listed.line));
         match answer.refusal_reason() {
             None => {
                 let text = format!("match  {}", escape_controls(&answer.steps.join(", ")));
@@ -165,8 +226,12 @@ pub fn write_events(
             }
         }
     }
-    if events.len() == LISTED {
-        writeln!(out, "only the first {LISTED} events are listed")?;
+    if events.unlisted > 0 {
+        let others = count_noun(events.unlisted, "other");
+        writeln!(
+            out,
+            "only the first {LISTED} events are listed, and {others} are not"
+        )?;
     }
     // After the verdicts, because they explain why the run did not get further.
     match run_all(set, number, events) {
@@ -179,24 +244,9 @@ pub fn write_events(
 }
 
 /// What came of all events together, for a rule with a window.
-fn run_all(set: &Arc<RuleSet>, number: u32, events: &[FileRecord]) -> Option<RuleTrial> {
-    if set.rule(number)?.window == WindowSpec::Single {
-        return None;
-    }
-    let inputs = events.iter().zip(1..).filter_map(|(record, position)| {
-        Some(EventInput {
-            position: Position(position),
-            event: record.outcome.as_ref().ok()?.clone(),
-            arrived: None,
-            record: Some(record.number),
-        })
-    });
-    Some(near_miss::run_trial(
-        set,
-        number,
-        inputs.collect(),
-        PipelineSettings::default(),
-    ))
+fn run_all(set: &Arc<RuleSet>, number: u32, events: &ExplainedInput) -> Option<RuleTrial> {
+    let has_window = set.rule(number)?.window != WindowSpec::Single;
+    has_window.then(|| near_miss::run_trial(set, number, &events.inputs))
 }
 
 fn write_run(out: &mut impl Write, run: &RuleTrial) -> io::Result<()> {
@@ -217,11 +267,10 @@ fn write_run(out: &mut impl Write, run: &RuleTrial) -> io::Result<()> {
 fn write_event(
     out: &mut impl Write,
     rule: &Rule,
-    record: &FileRecord,
-    event: &Event,
+    listed: &ListedEvent,
     answer: &EventExplanation,
 ) -> io::Result<()> {
-    let envelope = event.envelope();
+    let envelope = listed.event.envelope();
     let (style, verdict) = match answer.refusal_reason() {
         None => (GOOD, "a match".to_owned()),
         Some(reason) => (BAD, format!("no match: {}", escape_controls(&reason))),
@@ -236,7 +285,7 @@ fn write_event(
     write_row(
         out,
         "event",
-        &format!("{}{id}, {}", line_text(record), envelope.time),
+        &format!("{}{id}, {}", line_text(listed), envelope.time),
     )?;
     write_styled_row(out, "verdict", &verdict, style)?;
     let reads = if answer.explained.reads_topic {
@@ -275,8 +324,8 @@ fn write_event(
     Ok(())
 }
 
-fn line_text(record: &FileRecord) -> String {
-    format!("line {}", record.line)
+fn line_text(listed: &ListedEvent) -> String {
+    format!("line {}", listed.line)
 }
 
 /// One object per event.
@@ -284,15 +333,15 @@ pub fn write_json(
     out: &mut impl Write,
     set: &Arc<RuleSet>,
     number: u32,
-    events: &[FileRecord],
+    events: &ExplainedInput,
 ) -> io::Result<()> {
     let Some(rule) = set.rule(number) else {
         return Ok(());
     };
-    for (record, event, answer) in explain_events(set, number, rule, events) {
-        writeln!(out, "{}", event_json(rule, record, event, &answer))?;
+    for (listed, answer) in explain_events(set, number, rule, events) {
+        writeln!(out, "{}", event_json(rule, listed, &answer))?;
     }
-    if events.len() > 1
+    if events.listed.len() > 1
         && let Some(run) = run_all(set, number, events)
     {
         let reached = run.near_miss.as_ref().map(NearMiss::to_json);
@@ -302,7 +351,8 @@ pub fn write_json(
     Ok(())
 }
 
-fn event_json(rule: &Rule, record: &FileRecord, event: &Event, answer: &EventExplanation) -> Value {
+fn event_json(rule: &Rule, listed: &ListedEvent, answer: &EventExplanation) -> Value {
+    let envelope = listed.event.envelope();
     let refusal = answer.refusal_reason();
     let key = answer.key.iter().map(|(path, value)| {
         let value = value.as_ref().map_or(Value::Null, ScalarValue::to_json);
@@ -310,11 +360,11 @@ fn event_json(rule: &Rule, record: &FileRecord, event: &Event, answer: &EventExp
     });
     json!({
         "rule": rule.id,
-        "line": record.line,
-        "event": event.envelope().id,
+        "line": listed.line,
+        "event": envelope.id,
         "match": refusal.is_none(),
         "reason": refusal,
-        "topic": event.envelope().topic.as_str(),
+        "topic": envelope.topic.as_str(),
         "reads_topic": answer.explained.reads_topic,
         "script_ran": answer.explained.ran_script,
         "steps": answer.steps,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use larum_event::{Event, WindowSpec};
-use larum_pipeline::{PipelineSettings, StandaloneTrees};
+use larum_pipeline::StandaloneTrees;
 use larum_rule::{Rule, RuleMatcher};
 
 use super::play::PlayResult;
@@ -60,9 +60,7 @@ pub fn diagnose_rules(suite: &RuleSuite, played: &PlayResult) -> Vec<RuleDiagnos
             let rule = suite.set.rule(*number)?;
             let mut near = diagnose_rule(&mut matcher, *number, rule, played);
             if rule.window != WindowSpec::Single {
-                let inputs = played.inputs.clone();
-                let run =
-                    near_miss::run_trial(&suite.set, *number, inputs, PipelineSettings::default());
+                let run = near_miss::run_trial(&suite.set, *number, &played.inputs);
                 near.near_miss = run.near_miss;
             }
             Some(near)

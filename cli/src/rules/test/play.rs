@@ -1,20 +1,22 @@
 //! One case played through the pipeline: as it is written, in another order, out of order, or
 //! twice.
 //!
-//! Owns the order in which events are played; comparing what comes of it is the parent module's
-//! job.
+//! Owns the order in which events arrive; the order in which they are evaluated belongs to
+//! `finite_input`, and comparing what comes of it to the parent module.
 //! Invariant: the same mode and seed give the same order, so that a failure can be played again.
 
 use std::collections::BTreeSet;
 
-use larum_event::{Alert, Event, Position, Span, Timestamp};
+use larum_event::{Alert, Event, Timestamp};
 use larum_pipeline::{EpochOutcome, EventInput, Pipeline, PipelineSettings};
 
 use super::disorder;
 use super::suite::{RuleCase, RuleSuite};
 use crate::demo::random::SeededRandom;
 use crate::detect::{AlertList, RevisionFilter};
-use crate::duplicate_filter::{DuplicateCheck, DuplicateFilter};
+use crate::duplicate_filter::DuplicateCheck;
+use crate::error::CliError;
+use crate::finite_input::{AdmittedEvent, FiniteInput};
 
 /// How many other orders are tried for events of equal time.
 const ORDERS: u64 = 4;
@@ -29,12 +31,10 @@ pub enum PlayMode {
         /// Decides the order.
         seed: u64,
     },
-    /// Out of order, but never by more than the rules wait for.
+    /// Out of order.
     Disordered {
         /// Decides the order.
         seed: u64,
-        /// How long the rules wait.
-        lateness: Span,
     },
     /// Each event twice in a row, and then all of them once more.
     Twice,
@@ -49,12 +49,10 @@ pub struct PlayResult {
     pub times: Vec<Timestamp>,
     /// Every event that rules could see: those of the case, and alerts.
     pub events: Vec<Event>,
-    /// The events of the case as the pipeline took them.
+    /// The events of the case as the pipeline took them, in the order of time.
     pub inputs: Vec<EventInput>,
-    /// Their lines, in the order in which they were played.
+    /// Their lines, in the order in which they came.
     pub order: Vec<u64>,
-    /// Lines of events that came too late for a rule, from 1.
-    pub late: BTreeSet<u64>,
     /// Events with an id that another event has.
     pub conflicts: Vec<Event>,
     /// Events left out because they repeat one before them.
@@ -80,17 +78,14 @@ pub fn other_modes(suite: &RuleSuite, case: &RuleCase) -> Vec<PlayMode> {
     let times: Vec<Timestamp> = events().map(|event| event.envelope().time).collect();
     let distinct: BTreeSet<&Timestamp> = times.iter().collect();
     let mut ways = Vec::new();
-    // What rules see of a tree depends on the events before theirs, so cases of such rules are
-    // played only in the order of their lines.
+    // What rules see of a tree depends on the events before theirs, so in cases of such rules
+    // events of equal time keep the order of their lines.
     let any_order = !suite.set.asks_trees();
     if any_order && distinct.len() < times.len() {
         ways.extend((1..=ORDERS).map(|seed| PlayMode::Reordered { seed }));
     }
-    if any_order {
-        let lateness = disorder::DISORDER;
-        let seeds = disorder::distinct_seeds(&times, lateness);
-        ways.extend(seeds.map(|seed| PlayMode::Disordered { seed, lateness }));
-    }
+    let seeds = disorder::distinct_seeds(times.len());
+    ways.extend(seeds.map(|seed| PlayMode::Disordered { seed }));
     // Without ids of their own, events cannot be recognised as the same.
     if events().all(|event| !event.envelope().filled.id) {
         ways.push(PlayMode::Twice);
@@ -108,38 +103,63 @@ impl std::fmt::Display for PlayMode {
                     "with events of equal time in another order (seed {seed})"
                 )
             }
-            Self::Disordered { seed, lateness } => {
-                write!(f, "with events up to {lateness} out of order (seed {seed})")
+            Self::Disordered { seed } => {
+                write!(f, "with events out of order (seed {seed})")
             }
             Self::Twice => f.write_str("with every event sent twice"),
         }
     }
 }
 
-/// An event and the number of its record.
-#[derive(Clone)]
-struct NumberedEvent {
-    number: u64,
-    line: u64,
-    event: Event,
+/// Plays a case of `suite`.
+///
+/// # Errors
+/// The case does not fit in memory, and a temporary file fails.
+pub fn play_case(
+    suite: &RuleSuite,
+    case: &RuleCase,
+    way: PlayMode,
+) -> Result<PlayResult, CliError> {
+    let mut state = PlayState::default();
+    let mut input = FiniteInput::new();
+    for arriving in list_arrivals(case, way) {
+        let (line, event) = (arriving.line, arriving.event.clone());
+        match input.take_event(arriving)? {
+            DuplicateCheck::First => state.played.order.push(line),
+            DuplicateCheck::Duplicate => state.played.duplicates += 1,
+            DuplicateCheck::Conflict => state.played.conflicts.push(event),
+        }
+    }
+    for input in input.sort()?.into_inputs() {
+        let input = input?;
+        state.played.events.push(input.event.clone());
+        state.played.inputs.push(input);
+    }
+    let settings = PipelineSettings::for_sorted_input();
+    let mut pipeline = Pipeline::new(suite.set.clone(), settings);
+    let outcome = pipeline.run_sorted_inputs(&state.played.inputs);
+    state.keep_outcome(outcome);
+    // The end of a case is the end of time.
+    let outcome = pipeline.close_input();
+    state.keep_outcome(outcome);
+    Ok(state.finish(suite))
 }
 
-/// Plays a case of `suite`.
-pub fn play_case(suite: &RuleSuite, case: &RuleCase, way: PlayMode) -> PlayResult {
-    let numbered = case.records.iter().filter_map(|record| {
-        Some(NumberedEvent {
-            number: record.number,
-            line: record.line,
+/// The events of a case in the order in which they come.
+fn list_arrivals(case: &RuleCase, way: PlayMode) -> Vec<AdmittedEvent> {
+    let admitted = case.records.iter().filter_map(|record| {
+        Some(AdmittedEvent {
             event: record.outcome.as_ref().ok()?.clone(),
+            record: record.number,
+            line: record.line,
         })
     });
-    let mut events: Vec<NumberedEvent> = numbered.collect();
+    let mut events: Vec<AdmittedEvent> = admitted.collect();
     match way {
         PlayMode::AsWritten => {}
         PlayMode::Reordered { seed } => shuffle_equal_times(&mut events, seed),
-        PlayMode::Disordered { seed, lateness } => {
-            let times: Vec<_> = events.iter().map(|it| it.event.envelope().time).collect();
-            let order = disorder::shuffle_order(&times, seed, lateness);
+        PlayMode::Disordered { seed } => {
+            let order = disorder::shuffle_order(events.len(), seed);
             let moved = order.iter().filter_map(|index| events.get(*index).cloned());
             events = moved.collect();
         }
@@ -149,47 +169,11 @@ pub fn play_case(suite: &RuleSuite, case: &RuleCase, way: PlayMode) -> PlayResul
             events.extend(again);
         }
     }
-    let mut stage = PlayState::default();
-    let mut inputs = Vec::with_capacity(events.len());
-    for NumberedEvent {
-        number,
-        line,
-        event,
-    } in events
-    {
-        match stage.seen.check_event(&event) {
-            DuplicateCheck::First => {}
-            DuplicateCheck::Duplicate => {
-                stage.played.duplicates += 1;
-                continue;
-            }
-            DuplicateCheck::Conflict => {
-                stage.played.conflicts.push(event);
-                continue;
-            }
-        }
-        stage.played.order.push(line);
-        stage.played.events.push(event.clone());
-        inputs.push(EventInput {
-            position: Position(inputs.len() as u64 + 1),
-            event,
-            arrived: None,
-            record: Some(number),
-        });
-    }
-    let mut pipeline = Pipeline::new(suite.set.clone(), PipelineSettings::for_files());
-    let outcome = pipeline.run_inputs(&inputs);
-    stage.played.inputs = inputs;
-    stage.keep_outcome(outcome);
-    // The end of a case is the end of time.
-    let outcome = pipeline.close_input();
-    stage.keep_outcome(outcome);
-    stage.finish(suite)
+    events
 }
 
 /// What is known while a case is played.
 struct PlayState {
-    seen: DuplicateFilter,
     found: AlertList,
     played: PlayResult,
 }
@@ -197,7 +181,6 @@ struct PlayState {
 impl Default for PlayState {
     fn default() -> Self {
         Self {
-            seen: DuplicateFilter::new(),
             found: AlertList::new(RevisionFilter::LastRevision),
             played: PlayResult::default(),
         }
@@ -206,14 +189,17 @@ impl Default for PlayState {
 
 impl PlayState {
     fn keep_outcome(&mut self, outcome: EpochOutcome) {
-        for late in outcome.late {
-            let index = usize::try_from(late.position.0).unwrap_or(usize::MAX);
-            let line = self.played.order.get(index.wrapping_sub(1));
-            self.played.late.extend(line.copied());
-        }
         for fault in outcome.faults {
             let (rule, event) = (&fault.rule, &fault.event);
             let text = format!("rule {rule} failed on event {event}: {}", fault.message);
+            self.played.faults.push(text);
+        }
+        for late in outcome.late {
+            let rules: Vec<&str> = late.rules.iter().map(|rule| rule.as_str()).collect();
+            let (time, rules) = (late.time, rules.join(", "));
+            let text = format!(
+                "an alert of {time} is decided more than a week later, too late for {rules}"
+            );
             self.played.faults.push(text);
         }
         for raised in outcome.alerts {
@@ -236,14 +222,14 @@ impl PlayState {
 
 /// Puts events of equal time into another order. Those that have a sequence keep theirs, since it
 /// says which of them came first; records are renumbered, because their numbers would say so too.
-fn shuffle_equal_times(events: &mut [NumberedEvent], seed: u64) {
+fn shuffle_equal_times(events: &mut [AdmittedEvent], seed: u64) {
     let mut random = SeededRandom::new(seed);
-    let same_time = |one: &NumberedEvent, other: &NumberedEvent| {
+    let same_time = |one: &AdmittedEvent, other: &AdmittedEvent| {
         one.event.envelope().time == other.event.envelope().time
     };
     for equal in events.chunk_by_mut(same_time) {
         let with_sequence = equal.iter().filter(|it| has_sequence(it));
-        let mut sequenced: Vec<NumberedEvent> = with_sequence.cloned().collect();
+        let mut sequenced: Vec<AdmittedEvent> = with_sequence.cloned().collect();
         for index in (1..equal.len()).rev() {
             equal.swap(index, random.number_between(0, index as u64) as usize);
         }
@@ -255,11 +241,11 @@ fn shuffle_equal_times(events: &mut [NumberedEvent], seed: u64) {
         }
     }
     for (event, number) in events.iter_mut().zip(0..) {
-        event.number = number;
+        event.record = number;
     }
 }
 
-fn has_sequence(numbered: &NumberedEvent) -> bool {
+fn has_sequence(numbered: &AdmittedEvent) -> bool {
     numbered.event.envelope().sequence.is_some()
 }
 
@@ -284,16 +270,16 @@ mod tests {
         });
         let text: String = lines.collect();
         let records = crate::input::read_all_records("test", text.into_bytes()).unwrap();
-        let mut numbered: Vec<NumberedEvent> = records
+        let mut numbered: Vec<AdmittedEvent> = records
             .into_iter()
-            .map(|record| NumberedEvent {
-                number: record.number,
+            .map(|record| AdmittedEvent {
+                record: record.number,
                 line: record.line,
                 event: record.outcome.unwrap(),
             })
             .collect();
         shuffle_equal_times(&mut numbered, seed);
-        let numbers: Vec<u64> = numbered.iter().map(|it| it.number).collect();
+        let numbers: Vec<u64> = numbered.iter().map(|it| it.record).collect();
         assert!(numbers.is_sorted());
         let ids = numbered.iter();
         ids.map(|it| it.event.envelope().id.to_string()).collect()
