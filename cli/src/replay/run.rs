@@ -83,6 +83,7 @@ pub(super) fn replay_store(store: &Path, rules: Option<RuleSet>) -> Result<Repla
         }
         run.evaluate_waiting();
     }
+    run.finish();
     Ok(run.found)
 }
 
@@ -186,6 +187,15 @@ impl ReplayRun {
         let outcome = self.pipeline.run_inputs(&self.waiting);
         self.waiting.clear();
         self.keep_replayed(outcome);
+    }
+
+    /// The end of the log. Of other rules every key is amended: the records that ask for it were
+    /// written for the rules of then. The rules of then are left as far as the engine had come.
+    fn finish(&mut self) {
+        if self.rules.is_some() {
+            let outcome = self.pipeline.finish_input();
+            self.keep_replayed(outcome);
+        }
     }
 
     fn keep_replayed(&mut self, outcome: EpochOutcome) {

@@ -50,6 +50,47 @@ fn the_same_rules_say_the_same_while_a_server_has_the_store_open_and_after_its_e
     assert!(all.exits(0).json_lines().len() > 3);
 }
 
+/// The ids of alerts, sorted.
+fn sorted_ids<'a>(alerts: impl Iterator<Item = &'a serde_json::Value>) -> Vec<String> {
+    let mut ids: Vec<String> = alerts.map(|id| id.as_str().unwrap().to_owned()).collect();
+    ids.sort();
+    ids
+}
+
+#[test]
+fn a_stored_log_out_of_order_gives_the_alerts_that_detect_gives() {
+    let folder = Folder::new();
+    // Rules about single events, so no record of the log asks for anything to be amended.
+    folder.write("rules/rule.rhai", OVER);
+    // The whole log backwards, and of three sources.
+    let lines: Vec<String> = (0..60_u32)
+        .rev()
+        .map(|n| {
+            let second = n / 10 * 100 + n % 10 * 4;
+            let line = login(&format!("e{n}"), second, "eve", "failure");
+            line.replace("web-1", &format!("web-{}", n % 3))
+        })
+        .collect();
+    folder.write("events.ndjson", lines.concat());
+    let server = Server::start(&folder);
+    server.post(&lines.concat());
+    let is_done = |_| server.get("/v1/health")["lag"] == 0;
+    assert!((0..QUESTIONS).any(is_done), "it is never evaluated");
+    assert_eq!(server.signal("-TERM"), 0);
+    folder.write("rules/rule.rhai", RULE);
+    folder.write("rules/over.rhai", OVER);
+    let replay = ["--against", "nothing", "--rules", "rules"];
+    let replayed = folder.run(&[&SAME[..], &replay].concat()).exits(0);
+    let replayed = replayed.json_lines();
+    let detected = folder.run(&["detect", "--rules", "rules", "events.ndjson"]);
+    let detected = detected.exits(0).json_lines();
+    assert!(detected.len() > 5, "{detected:?}");
+    assert_eq!(
+        sorted_ids(replayed.iter().map(|line| &line["alert"]["alertId"])),
+        sorted_ids(detected.iter().map(|line| &line["alert_id"]))
+    );
+}
+
 #[test]
 fn other_rules_show_what_they_add_take_away_and_change() {
     let (folder, server) = stored();
