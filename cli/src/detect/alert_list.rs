@@ -36,13 +36,13 @@ struct ListedRevision {
 struct AlertLines {
     /// The place of its first revision, shown or not.
     place: EvaluationPlace,
-    /// By number; none while it is retracted.
-    revisions: BTreeMap<u32, ListedRevision>,
+    /// Mostly one; none while it is retracted.
+    revisions: Vec<ListedRevision>,
 }
 
 impl AlertLines {
     fn last_revision(&self) -> Option<&ListedRevision> {
-        self.revisions.values().next_back()
+        self.revisions.last()
     }
 }
 
@@ -83,7 +83,7 @@ impl AlertList {
         if index == next {
             self.listed.push(AlertLines {
                 place: raised.place,
-                revisions: BTreeMap::new(),
+                revisions: Vec::new(),
             });
         }
         let Some(listed) = self.listed.get_mut(index) else {
@@ -96,13 +96,14 @@ impl AlertList {
                 return;
             }
         }
-        let number = raised.alert.revision;
         let revision = ListedRevision {
             time: raised.time,
             tenant: raised.tenant,
             alert: raised.alert,
         };
-        listed.revisions.insert(number, revision);
+        // Exactly: nearly every alert has one line, and there may be a million of them.
+        listed.revisions.reserve_exact(1);
+        listed.revisions.push(revision);
     }
 
     /// Alerts that may still change.
@@ -126,9 +127,7 @@ impl AlertList {
             let time = alert.last_revision().map(|revision| revision.time);
             (time, alert.place)
         });
-        sorted
-            .into_iter()
-            .flat_map(|alert| alert.revisions.values())
+        sorted.into_iter().flat_map(|alert| &alert.revisions)
     }
 
     /// What is shown, in order.
