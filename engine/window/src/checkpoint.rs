@@ -21,7 +21,7 @@ use crate::tenant_keys::TenantKeys;
 use crate::window::RuleWindow;
 
 /// Goes up whenever one of the types below changes.
-const FORMAT: u8 = 5;
+const FORMAT: u8 = 6;
 
 /// Upper bound of slot numbers, more than any window has: damaged bytes must not allocate without
 /// limit.

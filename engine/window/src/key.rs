@@ -1,10 +1,10 @@
 //! One group key: its rows, its state after them, and its alerts.
 //!
 //! A match is a row. A row that comes after everything its key has taken is taken at once. Any
-//! other row, and any that is taken back, makes the key *dirty* from its place on; until it is
-//! amended the key goes on as if nothing had changed there. Amending evaluates the rows again from
-//! the last snapshot before that place, until the state is that of an old snapshot again, and emits
-//! the difference.
+//! other row, and any that is taken back, makes the key *dirty* from its place on. Until it is
+//! amended the key goes on as if the row that came were absent; after one that was taken back it
+//! takes no more rows. Amending evaluates the rows again from the last snapshot before that place,
+//! until the state is that of an old snapshot again, and emits the difference.
 //!
 //! Owns that, and which alerts wait for time to pass. What a state reports belongs to `condition`,
 //! what was said of an alert to `alert`, and how far sources have come to `sources`.
@@ -50,6 +50,8 @@ pub(crate) struct KeyState {
     retracted: Vec<RetractedAlert>,
     /// The places at which the rows differ from what the state has taken.
     dirty: BTreeSet<EventOrder>,
+    /// Whether one of them is that of a row that was taken back, which the state still counts.
+    has_removed: bool,
     /// The sources of its rows, the one that was heard last at the end; engine alerts have none.
     sources: Vec<u32>,
     /// Why it could not decide when it was asked last.
@@ -97,6 +99,7 @@ impl KeyState {
             alerts: VecDeque::new(),
             retracted: Vec::new(),
             dirty: BTreeSet::new(),
+            has_removed: false,
             sources: Vec::new(),
             blocked_by: None,
         }
@@ -109,7 +112,8 @@ impl KeyState {
             return RowOutcome::TooOld;
         }
         self.note_source(row.source);
-        if order > self.reached {
+        // A state that counts what was taken back is known to be wrong: it must not fire.
+        if order > self.reached && !self.has_removed {
             self.take_row(row, context);
             return RowOutcome::Taken;
         }
@@ -134,6 +138,7 @@ impl KeyState {
     pub(crate) fn remove_row(&mut self, order: EventOrder) {
         if self.history.remove_row(order) {
             self.dirty.insert(order);
+            self.has_removed = true;
         }
     }
 

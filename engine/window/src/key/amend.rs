@@ -49,6 +49,10 @@ impl KeyState {
         while let Some(mark) = self.dirty.first().copied() {
             rows_read += self.amend_stretch(mark, context);
         }
+        self.has_removed = false;
+        // Rows behind it may have waited, and are taken by now.
+        let last = self.history.last_order();
+        self.reached = last.map_or(self.reached, |last| last.max(self.reached));
         rows_read
     }
 

@@ -204,6 +204,28 @@ fn an_alert_that_is_taken_back_splits_a_session_and_joins_it_when_it_comes_back(
 }
 
 #[test]
+fn a_match_behind_one_that_was_taken_back_is_not_counted_with_it() {
+    let mut fixture = Fixture::new(count(W, 2, FiringPolicy::Every));
+    let mut alert = matched("k", 1, 90);
+    alert.order = EventOrder::of_alert(alert.order.time, alert.order, 1, 0);
+    alert.source = 0;
+    fixture.feed(&alert);
+    fixture
+        .window
+        .retract_alert(&tenant("acme"), &alert.event_id);
+    fixture.times(&[5]);
+    fixture.amend();
+    fixture.check(&[]);
+    // What waited is counted now, and what comes next is taken at once.
+    fixture.times(&[6]);
+    fixture.check(&["raise e3 @6 x2"]);
+    assert_eq!(fixture.window.dirty_keys(), 0);
+    // The place before what waited is out of order again.
+    fixture.times(&[4]);
+    assert_eq!(fixture.window.dirty_keys(), 1);
+}
+
+#[test]
 fn a_straggler_shifts_the_alerts_of_a_rule_that_forgets_until_a_gap() {
     let mut fixture = Fixture::new(count(W, 2, FiringPolicy::Reset));
     fixture.times(&[1, 2, 3, 4, 50, 51]);
