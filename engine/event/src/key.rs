@@ -1,10 +1,10 @@
 //! Group keys: what keeps the counts of one user apart from those of another.
 //!
-//! Owns the keys, their bytes and the shard they belong to. Which events have no key is decided
+//! Owns the keys, their bytes, and the bucket and shard they belong to. Which events have no key is decided
 //! where the key is read, not here: a missing, null, array or object member means that the event is
 //! not grouped.
 //! Invariant: a key that exists is complete and typed: `1` and `"1"` differ, `""` is a value
-//! (design §7). Its bytes and its shard are the same on every machine and in every build, since
+//! (design §7). Its bytes and its bucket are the same on every machine and in every build, since
 //! checkpoints hold them.
 
 use std::fmt;
@@ -143,16 +143,37 @@ impl GroupKey {
         Some(Self(members.into()))
     }
 
-    /// Which of `shards` holds this key; the same on every machine and in every run.
+    /// Which of `shards` holds this key; the same on every machine and in every run. All keys of one
+    /// bucket are in one shard, so more than [`KEY_BUCKETS`] shards leave some without keys.
     pub fn shard_index(&self, shards: usize) -> usize {
+        KeyHash::from_key_bytes(&self.to_bytes()).bucket() % shards.max(1)
+    }
+}
+
+/// How many buckets all keys are spread over. What is limited by bucket does not depend on the
+/// number of shards.
+pub const KEY_BUCKETS: usize = 64;
+
+/// The hash of a key; the same on every machine and in every run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyHash(u64);
+
+impl KeyHash {
+    /// The least of all.
+    pub const MIN: Self = Self(0);
+
+    /// The hash of the key with these bytes, as [`GroupKey::to_bytes`] gives them.
+    pub fn from_key_bytes(bytes: &[u8]) -> Self {
         // FNV-1a: a fixed, published function, so that a checkpoint can be read by another build.
-        let hash = self
-            .to_bytes()
-            .iter()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-                (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-            });
-        (hash % shards.max(1) as u64) as usize
+        let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        Self(hash)
+    }
+
+    /// Its bucket, below [`KEY_BUCKETS`].
+    pub fn bucket(self) -> usize {
+        (self.0 % KEY_BUCKETS as u64) as usize
     }
 }
 
@@ -175,5 +196,19 @@ mod tests {
         assert_eq!(GroupKey::from_bytes(b"x"), None);
         // Cut inside of its last member.
         assert_eq!(GroupKey::from_bytes(&bytes[..bytes.len() - 1]), None);
+    }
+
+    #[test]
+    fn a_bucket_is_whole_in_one_shard_and_never_changes() {
+        let names = ["", "eve", "mallory", "10.0.0.1"];
+        let buckets = names.map(|name| {
+            let key = GroupKey::new(vec![ScalarValue::Str(name.into())]);
+            let bucket = KeyHash::from_key_bytes(&key.to_bytes()).bucket();
+            for shards in 1..100 {
+                assert_eq!(key.shard_index(shards), bucket % shards);
+            }
+            bucket
+        });
+        assert_eq!(buckets, [34, 49, 9, 34]);
     }
 }

@@ -71,7 +71,7 @@ pub use event::{ContentHash, Envelope, Event, FilledMembers, Priority};
 pub use fields::FieldSet;
 pub use json::EventDefaults;
 pub use json::split::split_array;
-pub use key::{GroupKey, ScalarValue};
+pub use key::{GroupKey, KEY_BUCKETS, KeyHash, ScalarValue};
 pub use link::{EntitySpec, IncidentJoin, LinkPart, LinkSet, LinkSpec, PartForm};
 pub use monotonic::MonotonicTime;
 pub use names::{

@@ -80,7 +80,8 @@ pub const ROWS_PER_KEY: usize = 200_000;
 pub const AMEND_HORIZON: Span = Span::from_seconds(60 * 60);
 /// The same for alerts of events that were sorted before they are evaluated: seven days.
 pub const FILE_HORIZON: Span = Span::from_seconds(7 * 24 * 60 * 60);
-/// Most matches that amending the keys of one tenant and rule reads before other work comes first.
+/// Most matches that amending the keys of one tenant and rule reads before other work comes first;
+/// shared equally among the buckets of keys, each of which reads one key at least.
 pub const AMENDED_ROWS: usize = 50_000;
 /// Most tenants with a clock; beyond it the clocks of those idle longest start again.
 pub const TENANTS: usize = 10_000;

@@ -262,7 +262,8 @@ impl EpochDriver {
     }
 
     /// Begins an epoch in which keys are amended whose matches came out of order: the record at
-    /// `position` asks for it. Each window reads at most `most_rows` matches of each tenant.
+    /// `position` asks for it. The windows of a rule read `most_rows` matches of each tenant, a key
+    /// at least.
     pub fn begin_amend(&mut self, position: Position, most_rows: usize) {
         let epoch = self.sequencer.begin_amend(position);
         let mut running = RunningEpoch::new(epoch, InputEnd::Open);

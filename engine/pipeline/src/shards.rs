@@ -73,7 +73,8 @@ pub struct AlertRetraction {
 /// One pass over the keys whose matches came out of order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AmendPass {
-    /// Most matches that each window reads for one tenant; the rest waits for the next pass.
+    /// Most matches that the windows of one rule read for one tenant, in equal shares for its
+    /// buckets of keys; the rest waits for the next pass.
     pub most_rows: usize,
     /// The place of the record that asks for it.
     pub place: EvaluationPlace,

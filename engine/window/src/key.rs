@@ -20,7 +20,7 @@ mod row;
 
 use std::collections::{BTreeSet, VecDeque};
 
-use larum_event::{DetectionEffect, EventId, EventOrder, Span, Timestamp};
+use larum_event::{DetectionEffect, EventId, EventOrder, KeyHash, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::condition::{ConditionState, WindowCondition};
@@ -74,10 +74,30 @@ pub(crate) enum RowOutcome {
 /// What the indexes over all keys hold of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct KeyMarks {
-    /// From where on it has to be evaluated again.
-    pub(crate) dirty_from: Option<EventOrder>,
+    /// If it has to be evaluated again.
+    pub(crate) dirty: Option<DirtyMark>,
     pub(crate) blocked_by: Option<Blocker>,
     pub(crate) rows: usize,
+}
+
+/// When a dirty key's turn comes. Buckets are amended one after the other, and the keys of one by
+/// the place from which on they differ, then by hash: slots depend on which keys share the shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct DirtyMark {
+    pub(crate) bucket: usize,
+    from: EventOrder,
+    hash: KeyHash,
+}
+
+impl DirtyMark {
+    /// The least mark of a bucket.
+    pub(crate) const fn first_of(bucket: usize) -> Self {
+        Self {
+            bucket,
+            from: EventOrder::MIN,
+            hash: KeyHash::MIN,
+        }
+    }
 }
 
 /// Why a key cannot decide yet.
@@ -319,9 +339,18 @@ impl KeyState {
         self.dirty.first().copied()
     }
 
+    fn dirty_mark(&self, from: EventOrder) -> DirtyMark {
+        let hash = KeyHash::from_key_bytes(&self.key);
+        DirtyMark {
+            bucket: hash.bucket(),
+            from,
+            hash,
+        }
+    }
+
     pub(crate) fn marks(&self) -> KeyMarks {
         KeyMarks {
-            dirty_from: self.dirty_from(),
+            dirty: self.dirty_from().map(|from| self.dirty_mark(from)),
             blocked_by: self.blocked_by,
             rows: self.history.len(),
         }

@@ -14,12 +14,13 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use larum_event::{
-    Detection, EvaluationPlace, EventId, EventOrder, GroupKey, Span, TenantId, Timestamp,
+    Detection, EvaluationPlace, EventId, EventOrder, GroupKey, KEY_BUCKETS, Span, TenantId,
+    Timestamp,
 };
 
 use crate::blocked::BlockedKeys;
 use crate::condition::WindowCondition;
-use crate::key::{KeyContext, KeyMarks, KeyState, RowOutcome};
+use crate::key::{DirtyMark, KeyContext, KeyMarks, KeyState, RowOutcome};
 use crate::limits::WindowLimits;
 use crate::slots::{KeySlot, KeySlots};
 use crate::sources::{SourceProgress, TenantTime};
@@ -39,8 +40,8 @@ pub(crate) struct TenantKeys {
     index: HashTable<KeySlot>,
     pub(crate) time: TenantTime,
     rows: usize,
-    /// Keys to amend, by the place from which on they differ.
-    dirty: BTreeSet<(EventOrder, KeySlot)>,
+    /// Keys to amend.
+    dirty: BTreeSet<(DirtyMark, KeySlot)>,
     blocked: BlockedKeys,
     /// Where the rows of alerts are, to find them when an alert is retracted. Never iterated.
     alert_rows: HashMap<EventId, (Box<[u8]>, EventOrder)>,
@@ -265,26 +266,38 @@ impl TenantKeys {
         }
     }
 
-    /// Amends dirty keys, those with the earliest place first, until `most_rows` rows were read;
-    /// returns how many were.
+    /// Amends dirty keys; returns how many rows that read. Each bucket may read its share of
+    /// `most_rows`, or one key if that is more, so that which keys are amended does not depend on
+    /// how many shards there are. Within a bucket those with the earliest place come first.
     pub(crate) fn amend(
         &mut self,
         most_rows: usize,
         context: &mut WindowContext<'_>,
         output: &mut WindowOutput<'_>,
     ) -> usize {
+        let share = (most_rows / KEY_BUCKETS).max(1);
         let mut rows_read: usize = 0;
-        while rows_read < most_rows {
-            let Some((_, slot)) = self.dirty.first().copied() else {
-                break;
-            };
-            let read = self.call_key(slot, context, output, KeyState::amend);
-            // A key counts as one row at least, so that many small ones take several passes.
-            rows_read = rows_read.saturating_add(read.unwrap_or(0).max(1));
-            // Now that it is clean it may decide what it could not before.
-            self.run_due_key(slot, context, output);
+        for bucket in 0..KEY_BUCKETS {
+            let mut left = share;
+            while left > 0
+                && let Some(slot) = self.first_dirty_slot(bucket)
+            {
+                let read = self.call_key(slot, context, output, KeyState::amend);
+                // A key counts as one row at least, so that many small ones take several passes.
+                let read = read.unwrap_or(0).max(1);
+                rows_read = rows_read.saturating_add(read);
+                left = left.saturating_sub(read);
+                // Now that it is clean it may decide what it could not before.
+                self.run_due_key(slot, context, output);
+            }
         }
         rows_read
+    }
+
+    fn first_dirty_slot(&self, bucket: usize) -> Option<KeySlot> {
+        let least = (DirtyMark::first_of(bucket), KeySlot::FIRST);
+        let (first, slot) = self.dirty.range(least..).next()?;
+        (first.bucket == bucket).then_some(*slot)
     }
 
     /// Lets a key act, and brings the indexes up to date with what it has become.
@@ -314,11 +327,11 @@ impl TenantKeys {
 
     fn update_indexes(&mut self, slot: KeySlot, before: KeyMarks, after: KeyMarks) {
         self.rows = self.rows + after.rows - before.rows;
-        if before.dirty_from != after.dirty_from {
-            if let Some(from) = before.dirty_from {
+        if before.dirty != after.dirty {
+            if let Some(from) = before.dirty {
                 self.dirty.remove(&(from, slot));
             }
-            self.dirty.extend(after.dirty_from.map(|from| (from, slot)));
+            self.dirty.extend(after.dirty.map(|from| (from, slot)));
         }
         if before.blocked_by != after.blocked_by {
             if let Some(blocker) = before.blocked_by {

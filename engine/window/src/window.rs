@@ -192,9 +192,10 @@ impl RuleWindow {
         }
     }
 
-    /// Evaluates again what arrived out of order, and emits the difference. Tenants come in turn;
-    /// each begins no further key once it has read `most_rows` rows, and leaves the rest for the
-    /// next call. Returns how many rows were read.
+    /// Evaluates again what arrived out of order, and emits the difference. Tenants come in turn,
+    /// and within each the [`KEY_BUCKETS`](larum_event::KEY_BUCKETS). A bucket begins no further
+    /// key once it has read its share of `most_rows`, and leaves the rest for the next call. A key
+    /// is always read whole. Returns how many rows were read.
     pub fn amend(
         &mut self,
         most_rows: usize,

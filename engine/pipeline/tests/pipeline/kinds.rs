@@ -142,29 +142,17 @@ fn every_kind_says_something_and_some_of_it_is_taken_back_or_late() {
 }
 
 #[test]
-fn cuts_and_checkpoints_change_no_byte_of_any_kind() {
-    // Each shard has a budget of its own when it amends, so only the same number of them is equal.
-    for (seed, shards, most, forgets) in [(4, 1, 1, false), (5, 3, 7, false), (6, 2, 60, true)] {
+fn cuts_shards_and_checkpoints_change_no_byte_of_any_kind() {
+    for (seed, shards, most, forgets) in [
+        (4, 3, 1, false),
+        (5, 3, 7, false),
+        (6, 2, 60, true),
+        (8, 1, 7, true),
+    ] {
         let steps = steps(seed);
-        let expected = bytes(&run(&steps, shards, usize::MAX, false));
+        let expected = bytes(&run(&steps, 1, usize::MAX, false));
         let found = run(&steps, shards, most, forgets);
         let what = format!("seed {seed}, {shards} shards, stretches of {most}");
-        check_same(&bytes(&found), &expected, &what);
-    }
-}
-
-#[test]
-fn shards_change_no_byte_of_any_kind() {
-    let mut steps = steps(8);
-    for step in &mut steps {
-        if let Step::Amend(_, most_rows) = step {
-            *most_rows = usize::MAX;
-        }
-    }
-    let expected = bytes(&run(&steps, 1, usize::MAX, false));
-    for (shards, most, forgets) in [(2, 60, true), (3, 7, false)] {
-        let found = run(&steps, shards, most, forgets);
-        let what = format!("{shards} shards, stretches of {most}");
         check_same(&bytes(&found), &expected, &what);
     }
 }

@@ -1,12 +1,15 @@
 //! How much is read again for matches that come late.
 
+use std::collections::BTreeSet;
+
 use larum_event::{
-    Amount, Bounds, FiringPolicy, MatchValues, ScalarValue, Span, WindowExtent, WindowMeasure,
-    WindowSpec,
+    Amount, Bounds, FiringPolicy, GroupKey, KEY_BUCKETS, KeyHash, MatchValues, ScalarValue, Span,
+    WindowExtent, WindowMeasure, WindowSpec,
 };
+use larum_window::RuleWindow;
 
 use crate::stragglers::{Fixture, W, absence, aggregate};
-use crate::stream::{count, matched, place};
+use crate::stream::{WIDE, count, key, matched, moved, place, tenant};
 
 /// Feeds 10,000 matches of one key, one nanosecond apart, and then a straggler and the next match;
 /// returns how many rows that made the window read again.
@@ -94,13 +97,20 @@ fn two_stragglers_far_apart_are_both_taken() {
     assert!(read < 150, "what lies between is not read: {read}");
 }
 
+/// Names of keys that share a bucket.
+fn names_of_one_bucket() -> impl Iterator<Item = String> {
+    let bucket = |name: &String| KeyHash::from_key_bytes(&key(name).to_bytes()).bucket();
+    let names = (0..).map(|number: u32| format!("k{number}"));
+    names.filter(move |name| bucket(name) == 0)
+}
+
 #[test]
 fn a_pass_stops_at_its_budget_and_the_next_goes_on() {
     let mut fixture = Fixture::new(count(W, 2, FiringPolicy::Every));
-    for name in ["a", "b", "c"] {
+    for name in names_of_one_bucket().take(3) {
         for time in [50, 45] {
             let position = fixture.next();
-            fixture.feed(&matched(name, time, position));
+            fixture.feed(&matched(&name, time, position));
         }
     }
     for left in [2, 1, 0] {
@@ -109,5 +119,61 @@ fn a_pass_stops_at_its_budget_and_the_next_goes_on() {
             .amend(1, place(fixture.position), &mut fixture.out);
         assert_eq!(fixture.window.dirty_keys(), left);
         assert_eq!(fixture.said().len(), 1);
+    }
+}
+
+#[test]
+fn a_key_with_more_rows_than_a_pass_may_read_is_read_whole_and_each_row_once() {
+    let mut fixture = Fixture::new(count(W, 2, FiringPolicy::Every));
+    fixture.times(&(0..2_000).map(|number| number * 20).collect::<Vec<_>>());
+    fixture.times(&(0..2_000).map(|number| number * 20 + 1).collect::<Vec<_>>());
+    let read = fixture
+        .window
+        .amend(1, place(fixture.position), &mut fixture.out);
+    assert_eq!(fixture.window.dirty_keys(), 0);
+    assert!((3_900..4_100).contains(&read), "{read}");
+}
+
+#[test]
+fn a_budget_amends_the_same_keys_in_any_number_of_shards() {
+    const BEGIN: i64 = 2_000_000;
+    let passes = |shards: usize| -> Vec<BTreeSet<GroupKey>> {
+        let spec = count(W, 2, FiringPolicy::Every);
+        let window = || RuleWindow::new(7, spec.clone(), WIDE);
+        let mut windows: Vec<RuleWindow> = (0..shards).map(|_| window()).collect();
+        let (mut out, acme) = (Vec::new(), tenant("acme"));
+        // All differ from the same place on. Keys that are removed between others leave gaps that
+        // differ with the number of shards, so that slots come in another order in each run.
+        for (name, time) in [("gone", 0), ("first", BEGIN), ("then", BEGIN)] {
+            for number in 0..100 {
+                for (time, position) in [(time + 5, 1), (time, 2)] {
+                    let one = matched(&format!("{name}{number}"), time, position);
+                    let shard = one.key.shard_index(shards);
+                    let _ = windows[shard].add_match(one, &mut out);
+                }
+            }
+            for window in &mut windows {
+                if name == "gone" {
+                    window.amend(usize::MAX, place(3), &mut out);
+                }
+                if name == "first" {
+                    window.advance_clock(&moved(&acme, BEGIN, 3), &mut out);
+                }
+            }
+        }
+        let pass = |_| {
+            out.clear();
+            for window in &mut windows {
+                window.amend(2 * KEY_BUCKETS, place(1_000), &mut out);
+            }
+            out.iter().map(|one| one.key.clone()).collect()
+        };
+        (0..15).map(pass).collect()
+    };
+    let whole = passes(1);
+    assert!(whole[0].len() >= 50 && whole[1].len() >= 50, "{whole:?}");
+    assert_eq!(whole.iter().map(BTreeSet::len).sum::<usize>(), 200);
+    for shards in [2, 3, 5, 64] {
+        assert_eq!(passes(shards), whole, "{shards} shards");
     }
 }
