@@ -143,18 +143,18 @@ pub fn run_window(window: &mut RuleWindow, work: WindowWork) -> WindowAnswer {
         let moved = step.for_layer(work.layer);
         // An event's matches before the time it brings: its source is followed from then on.
         while let Some(found) = matches.next_if(|found| found.place <= moved.place) {
-            retract_alerts(window, &mut retracted, found.place.position);
+            answer.retract_alerts(window, &mut retracted, found.place.position);
             answer.add_match(window, found);
         }
-        retract_alerts(window, &mut retracted, moved.place.position);
+        answer.retract_alerts(window, &mut retracted, moved.place.position);
         window.advance_clock(&moved, &mut answer.detections);
         answer.collect_faults(window, moved.place);
     }
     for found in matches {
-        retract_alerts(window, &mut retracted, found.place.position);
+        answer.retract_alerts(window, &mut retracted, found.place.position);
         answer.add_match(window, found);
     }
-    retract_alerts(window, &mut retracted, Position(u64::MAX));
+    answer.retract_alerts(window, &mut retracted, Position(u64::MAX));
     // Amend after everything that came: what is out of order now must not wait for another pass.
     if let Some(AmendPass { most_rows, place }) = work.moves.amend {
         window.amend(most_rows, place, &mut answer.detections);
@@ -169,18 +169,6 @@ pub fn run_window(window: &mut RuleWindow, work: WindowWork) -> WindowAnswer {
     answer
 }
 
-/// Takes back what was retracted up to `position`. Before the alerts of the same position: one that
-/// is replaced comes again under its id.
-fn retract_alerts<'r>(
-    window: &mut RuleWindow,
-    retracted: &mut Peekable<impl Iterator<Item = &'r AlertRetraction>>,
-    position: Position,
-) {
-    while let Some(alert) = retracted.next_if(|alert| alert.position <= position) {
-        window.retract_alert(&alert.tenant, &alert.alert);
-    }
-}
-
 impl WindowAnswer {
     /// Adds the answer of other windows.
     pub fn append(&mut self, other: Self) {
@@ -189,6 +177,20 @@ impl WindowAnswer {
         self.faults.extend(other.faults);
         self.requests.extend(other.requests);
         self.dirty_keys += other.dirty_keys;
+    }
+
+    /// Takes back what was retracted up to `position`. Before the alerts of the same position: one
+    /// that is replaced comes again under its id.
+    fn retract_alerts<'r>(
+        &mut self,
+        window: &mut RuleWindow,
+        retracted: &mut Peekable<impl Iterator<Item = &'r AlertRetraction>>,
+        position: Position,
+    ) {
+        while let Some(alert) = retracted.next_if(|alert| alert.position <= position) {
+            let place = EvaluationPlace::for_raw_event(alert.position);
+            window.retract_alert(&alert.tenant, &alert.alert, place, &mut self.detections);
+        }
     }
 
     fn add_match(&mut self, window: &mut RuleWindow, found: Match) {

@@ -15,6 +15,7 @@ use crate::condition::WindowCondition;
 use crate::error::WindowRestoreError;
 use crate::key::KeyState;
 use crate::limits::WindowLimits;
+use crate::single::WrittenAnswers;
 use crate::slots::{KeySlot, KeySlots};
 use crate::sources::TenantTime;
 use crate::tenant_keys::TenantKeys;
@@ -35,6 +36,8 @@ struct WindowCheckpoint {
     /// Whether tenants that are not listed are unchanged.
     is_change: bool,
     tenants: BTreeMap<TenantId, TenantKeysCheckpoint>,
+    /// What a rule without a window has said of alerts.
+    answered: WrittenAnswers,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -61,7 +64,7 @@ impl RuleWindow {
             let slots = keys.slots().iter().map(|(slot, _)| slot);
             (tenant.clone(), tenant_checkpoint(keys, slots, true))
         });
-        self.encode_checkpoint(false, tenants.collect())
+        self.encode_checkpoint(false, tenants.collect(), self.answered.write_all())
     }
 
     /// The whole state as bytes; [`RuleWindow::take_changes`] continues from here.
@@ -70,6 +73,7 @@ impl RuleWindow {
             drop(keys.take_changed_slots());
             keys.take_time_changed();
         }
+        self.answered.take_changes();
         self.removed_tenants = Some(BTreeSet::new());
         self.checkpoint()
     }
@@ -105,19 +109,22 @@ impl RuleWindow {
             let written = tenant_checkpoint(keys, slots.into_iter(), whole);
             tenants.insert(tenant.clone(), written);
         }
-        self.encode_checkpoint(true, tenants)
+        let answered = self.answered.take_changes();
+        self.encode_checkpoint(true, tenants, answered)
     }
 
     fn encode_checkpoint(
         &self,
         is_change: bool,
         tenants: BTreeMap<TenantId, TenantKeysCheckpoint>,
+        answered: WrittenAnswers,
     ) -> Vec<u8> {
         let written = WindowCheckpoint {
             spec: self.spec.clone(),
             counts: (self.evicted_keys, self.evicted_events, self.late),
             is_change,
             tenants,
+            answered,
         };
         postcard::to_extend(&written, vec![FORMAT])
             .expect("a vector takes any number of bytes and the state has no unserialisable part")
@@ -144,6 +151,9 @@ impl RuleWindow {
         let mut window = Self::new(rule, state.spec, limits);
         window.removed_tenants = Some(BTreeSet::new());
         (window.evicted_keys, window.evicted_events, window.late) = state.counts;
+        // Drops what says that it has changed: only what changes from here on is written again.
+        window.answered.restore(state.answered);
+        window.answered.take_changes();
         let Some(condition) = &mut window.condition else {
             return Ok(window);
         };
@@ -184,6 +194,8 @@ fn apply_changes(
         return Err(damaged_error("a change is of another window"));
     }
     state.counts = change.counts;
+    state.answered.extend(change.answered);
+    state.answered.retain(|_, answered| answered.is_some());
     for (tenant, changed) in change.tenants {
         let tenant_state = state.tenants.entry(tenant).or_default();
         if changed.is_complete {

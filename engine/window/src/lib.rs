@@ -27,6 +27,8 @@ mod condition;
 
 mod key;
 
+mod single;
+
 mod slots;
 
 mod sources;

@@ -5,7 +5,8 @@ use larum_event::{Span, limits};
 /// Limits on the state of one window, and how long it waits for late events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WindowLimits {
-    /// Most keys per tenant (of this shard). Beyond it, the key that would end first is evicted.
+    /// Most keys per tenant (of this shard). Beyond it, the key that would end first is evicted. A
+    /// rule without a window remembers as many alerts of the rules below.
     pub keys: usize,
     /// Most events of one key. Beyond it, the oldest is dropped. Never less than the rule needs.
     pub events_per_key: usize,

@@ -28,8 +28,16 @@ impl RuleWindow {
         }
         let pattern_lateness = pattern.limits.lateness;
         let mut tenants: BTreeMap<TenantId, Vec<TenantKeys>> = BTreeMap::new();
-        for (tenant, keys) in windows.into_iter().flat_map(|window| window.tenants) {
-            tenants.entry(tenant).or_default().push(keys);
+        for window in windows {
+            for ((tenant, name), answered) in window.answered.write_all() {
+                if let Some(target) = spread.get_mut(name.shard_index(shards)) {
+                    let one = [((tenant, name), answered)];
+                    target.answered.restore(one.into());
+                }
+            }
+            for (tenant, keys) in window.tenants {
+                tenants.entry(tenant).or_default().push(keys);
+            }
         }
         for (tenant, parts) in tenants {
             // The furthest front of all shards before moving keys: none may go back to a time that

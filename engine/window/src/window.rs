@@ -9,14 +9,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use larum_event::{
-    AlertStatus, Detection, DetectionEffect, DetectionTrigger, EvaluationPlace, EventId, Match,
-    TenantId, Timestamp, WindowSpec, limits,
+    Detection, EvaluationPlace, EventId, Match, TenantId, Timestamp, WindowSpec, limits,
 };
 
 use crate::condition::{WindowCondition, WindowKind};
 use crate::limits::WindowLimits;
 use crate::script::{ScriptFault, ScriptRunner};
 use crate::sequence::SequenceState;
+use crate::single::{AnsweredAlerts, detect_single};
 use crate::sources::{SourceProgress, TenantTime};
 use crate::state::WindowEvent;
 use crate::tenant_keys::{MatchOutcome, TenantKeys, WindowContext, WindowOutput};
@@ -24,7 +24,8 @@ use crate::tenant_keys::{MatchOutcome, TenantKeys, WindowContext, WindowOutput};
 /// How much a window holds, and how much it had to drop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct WindowStats {
-    /// Live keys.
+    /// Live keys; of a rule without a window, alerts below that it has answered and that may still
+    /// be taken back.
     pub keys: u64,
     /// Matches they hold.
     pub events: u64,
@@ -70,6 +71,8 @@ pub struct RuleWindow {
     pub(crate) limits: WindowLimits,
     pub(crate) condition: Option<WindowCondition>,
     pub(crate) tenants: BTreeMap<TenantId, TenantKeys>,
+    /// What a rule without a window has said of alerts.
+    pub(crate) answered: AnsweredAlerts,
     pub(crate) evicted_keys: u64,
     pub(crate) evicted_events: u64,
     pub(crate) late: u64,
@@ -86,6 +89,7 @@ impl RuleWindow {
             spec,
             limits,
             tenants: BTreeMap::new(),
+            answered: AnsweredAlerts::new(rule),
             evicted_keys: 0,
             evicted_events: 0,
             late: 0,
@@ -130,7 +134,13 @@ impl RuleWindow {
     /// Adds one match and pushes the detections it causes, in order.
     pub fn add_match(&mut self, matched: Match, out: &mut Vec<Detection>) -> MatchOutcome {
         let Some(condition) = &mut self.condition else {
-            out.push(single_detection(matched));
+            // Raw events are never taken back.
+            if matched.order.place.layer == 0 {
+                out.push(detect_single(&matched));
+            } else {
+                let most = self.limits.keys;
+                self.evicted_keys += self.answered.answer_match(&matched, most, out);
+            }
             return MatchOutcome::Counted;
         };
         let lateness = self.limits.lateness;
@@ -158,8 +168,18 @@ impl RuleWindow {
         added
     }
 
-    /// Takes back the match of an alert that was retracted below; its key waits to be amended.
-    pub fn retract_alert(&mut self, tenant: &TenantId, alert: &EventId) {
+    /// Takes back the match of an alert that was retracted below, at `place`; its key waits to be
+    /// amended. A rule without a window takes its own alert back at once.
+    pub fn retract_alert(
+        &mut self,
+        tenant: &TenantId,
+        alert: &EventId,
+        place: EvaluationPlace,
+        out: &mut Vec<Detection>,
+    ) {
+        if self.condition.is_none() {
+            self.answered.retract_alert(tenant, alert, place, out);
+        }
         if let Some(keys) = self.tenants.get_mut(tenant) {
             keys.retract_alert(alert);
         }
@@ -168,6 +188,9 @@ impl RuleWindow {
     /// Moves event time: what waited for it is decided, and what can no longer count is removed.
     pub fn advance_clock(&mut self, moved: &ClockMove<'_>, out: &mut Vec<Detection>) {
         let Some(condition) = &mut self.condition else {
+            let kept = self.limits.horizon.max(self.limits.lateness);
+            let horizon = moved.front.saturating_sub(kept);
+            self.answered.forget_before(moved.tenant, horizon);
             return;
         };
         let Some(keys) = self.tenants.get_mut(moved.tenant) else {
@@ -244,6 +267,7 @@ impl RuleWindow {
     /// Ends the input: everything is amended and decided, and all state is removed.
     pub fn close(&mut self, place: EvaluationPlace, out: &mut Vec<Detection>) {
         let Some(condition) = &mut self.condition else {
+            self.answered.clear();
             return;
         };
         for (tenant, keys) in &mut self.tenants {
@@ -284,7 +308,12 @@ impl RuleWindow {
     /// How much it holds, and how much it had to drop.
     pub fn stats(&self) -> WindowStats {
         WindowStats {
-            keys: self.tenants.values().map(|keys| keys.len() as u64).sum(),
+            keys: self
+                .tenants
+                .values()
+                .map(|keys| keys.len() as u64)
+                .chain([self.answered.len() as u64])
+                .sum(),
             events: self
                 .tenants
                 .values()
@@ -294,31 +323,5 @@ impl RuleWindow {
             evicted_events: self.evicted_events,
             late: self.late,
         }
-    }
-}
-
-fn single_detection(matched: Match) -> Detection {
-    let time = matched.order.time;
-    Detection {
-        rule: matched.rule,
-        tenant: matched.tenant,
-        key: matched.key,
-        place: matched.place,
-        revision: 1,
-        status: AlertStatus::Final,
-        effect: DetectionEffect::Raise,
-        count: 1,
-        value: None,
-        error: None,
-        first: time,
-        last: time,
-        evidence: vec![matched.event_id.clone()],
-        script_json: None,
-        anchor: matched.event_id.clone(),
-        time,
-        trigger: DetectionTrigger {
-            event_id: matched.event_id,
-            order: matched.order,
-        },
     }
 }

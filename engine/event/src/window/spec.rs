@@ -109,7 +109,7 @@ impl WindowSpec {
         })
     }
 
-    /// Whether matches leave something behind.
+    /// Whether matches of raw events leave something behind.
     pub const fn has_state(&self) -> bool {
         !matches!(self, Self::Single)
     }

@@ -28,7 +28,8 @@ struct AlertOrigin<'a> {
     rule: &'a Rule,
     /// The event that triggered it, if it comes at the same position.
     trigger: Option<&'a EpochItem>,
-    /// The same, for the first revision.
+    /// The same, for a revision that says what happened: the first, and one that comes in its
+    /// place or after it was taken back.
     cause: Option<&'a EpochItem>,
     /// Length of the chain of causes.
     depth: u8,
@@ -87,7 +88,10 @@ impl Sequencer {
             let making = AlertOrigin {
                 rule,
                 trigger,
-                cause: trigger.filter(|_| first),
+                cause: trigger.filter(|_| {
+                    let effect = detection.effect;
+                    first || matches!(effect, DetectionEffect::Raise | DetectionEffect::Replace)
+                }),
                 depth,
                 place: ordinals.next_place(detection.place.position, layer + 1),
             };

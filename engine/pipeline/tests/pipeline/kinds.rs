@@ -26,6 +26,7 @@ rule("unanswered").on("security.#").group_by("metadata.user").within("20s").sequ
 ]);
 rule("both").on(["alerts.unanswered", "alerts.places"]).group_by("data.key.user").within("5m").count(3);
 rule("calm").on("alerts.unanswered").group_by("data.key.user").tumbling("1m").count("< 3");
+rule("each").on("alerts.few").group_by("data.key.user");
 rule("all").on("alerts.#").group_by("type").within("10m").count(10).policy("every");
 "##;
 
@@ -117,6 +118,7 @@ fn every_kind_says_something_and_some_of_it_is_taken_back_or_late() {
         "unanswered",
         "both",
         "calm",
+        "each",
         "all",
     ] {
         let (first, revisions) = by_rule(&outcome, rule);
@@ -129,7 +131,7 @@ fn every_kind_says_something_and_some_of_it_is_taken_back_or_late() {
         .filter(|alert| alert.status == AlertStatus::Retracted)
         .map(|alert| alert.rule.as_str())
         .collect();
-    let expected = ["few", "calm"];
+    let expected = ["few", "calm", "each"];
     assert!(
         expected.iter().all(|rule| retracted.contains(rule)),
         "{retracted:?}"
@@ -137,7 +139,7 @@ fn every_kind_says_something_and_some_of_it_is_taken_back_or_late() {
     let left = outcome.late.iter().flat_map(|late| &late.rules);
     assert!(
         left.clone()
-            .all(|rule| !["both", "calm", "all"].contains(&rule.as_str()))
+            .all(|rule| !["both", "calm", "each", "all"].contains(&rule.as_str()))
     );
 }
 

@@ -130,6 +130,7 @@ pub const KINDS: [(&str, &str); 47] = [
 const ABOVE: [&str; 2] = [
     r#"
 rule("above.count").on("alerts.below").within("1m").count(2);
+rule("above.any").on("alerts.below");
 rule("above.few").on("alerts.below").tumbling("1m").count("< 3");
 rule("above.session").on("alerts.below").group_by("data.key.user").session("40s").count(">= 1");
 rule("above.absent").on(["alerts.below", "security.#"]).within("40s").sequence([
@@ -139,7 +140,8 @@ rule("above.absent").on(["alerts.below", "security.#"]).within("40s").sequence([
 rule("top").on("alerts.above.#").within("5m").count(2).policy("every");
 "#,
     r#"
-rule("above.each").on("alerts.below").when(|event| event.data.count != 2).within("1s").count(1).policy("every");
+rule("above.each").on("alerts.below").when(|event| event.data.count != 2).group_by("data.count")
+    .alert(|window| #{ message: `${window.event.data.message} at ${window.event.time}` });
 rule("above.start").on(["alerts.below", "security.#"]).within("40s").sequence([
     absent("calm").within("20s").when(|event| event.channel != "alerts" && event.data.does == "c"),
     step("alert").when(|event| event.channel == "alerts"),

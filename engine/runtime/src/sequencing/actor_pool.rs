@@ -133,7 +133,8 @@ impl ActorPool {
                 let setup = WindowSetup {
                     name: Arc::clone(&name),
                     new_window: window_factory(plan, unit),
-                    has_state: rule.window.has_state(),
+                    // A rule over alerts remembers them also without a window.
+                    has_state: rule.window.has_state() || rule.layer > 0,
                     supervision: supervision.clone(),
                 };
                 let handle = WindowHandle {

@@ -100,7 +100,8 @@ impl<'a> Run<'a> {
         let chosen = alerts.rev().nth(back).map(|(index, _)| index);
         if let Some(index) = chosen {
             let gone = self.counted.remove(index);
-            window.retract_alert(&gone.tenant, &gone.event_id);
+            let (tenant, alert) = (&gone.tenant, &gone.event_id);
+            window.retract_alert(tenant, alert, gone.place, &mut self.out);
         }
     }
 

@@ -376,5 +376,6 @@ pub fn specs() -> impl Strategy<Value = WindowSpec> {
         2 => others(),
         4 => sequences(),
         1 => scripts(),
+        1 => Just(WindowSpec::Single),
     ]
 }

@@ -29,3 +29,5 @@ mod model;
 mod stragglers;
 
 mod rows_read;
+
+mod singles;

@@ -66,7 +66,13 @@ impl Fixture {
         self.window.amend(usize::MAX, place, &mut self.out)
     }
 
-    fn advance(&mut self, front: i64) {
+    pub(crate) fn retract(&mut self, alert: &Match) {
+        let place = place(self.next());
+        let (tenant, id) = (&alert.tenant, &alert.event_id);
+        self.window.retract_alert(tenant, id, place, &mut self.out);
+    }
+
+    pub(crate) fn advance(&mut self, front: i64) {
         let acme = tenant("acme");
         let position = self.next();
         let moved = moved(&acme, front, position);
@@ -185,18 +191,14 @@ fn an_alert_that_is_taken_back_splits_a_session_and_joins_it_when_it_comes_back(
     fixture.feed(&alert);
     fixture.times(&[22, 23]);
     fixture.check(&["raise e1 @5 x2", "revise e1 @5 x4"]);
-    fixture
-        .window
-        .retract_alert(&tenant("acme"), &alert.event_id);
+    fixture.retract(&alert);
     assert_eq!(fixture.window.dirty_keys(), 1);
     fixture.amend();
     fixture.check(&["revise e1 @5 x2", "raise e3 @23 x2"]);
     fixture.feed(&alert);
     fixture.amend();
     fixture.check(&["retract e3 @23 x2", "revise e1 @5 x4"]);
-    fixture
-        .window
-        .retract_alert(&tenant("acme"), &alert.event_id);
+    fixture.retract(&alert);
     fixture.amend();
     // It comes back, and its revisions go on: raised, taken back, raised again.
     assert_eq!(fixture.out.last().map(|last| last.revision), Some(3));
@@ -210,15 +212,13 @@ fn a_match_behind_one_that_was_taken_back_is_not_counted_with_it() {
     alert.order = EventOrder::of_alert(alert.order.time, alert.order, 1, 0);
     alert.source = 0;
     fixture.feed(&alert);
-    fixture
-        .window
-        .retract_alert(&tenant("acme"), &alert.event_id);
+    fixture.retract(&alert);
     fixture.times(&[5]);
     fixture.amend();
     fixture.check(&[]);
     // What waited is counted now, and what comes next is taken at once.
     fixture.times(&[6]);
-    fixture.check(&["raise e3 @6 x2"]);
+    fixture.check(&["raise e4 @6 x2"]);
     assert_eq!(fixture.window.dirty_keys(), 0);
     // The place before what waited is out of order again.
     fixture.times(&[4]);
