@@ -144,7 +144,8 @@ impl TenantKeys {
     /// Takes note of how far time had come before a match: the keys know it only while there are
     /// any.
     pub(crate) fn note_front(&mut self, front: Timestamp) {
-        self.time.front = self.time.front.max(front);
+        // It may have gone back: the engine's clock may have been set back just before this match.
+        self.time.front = front;
         self.is_time_changed = true;
     }
 

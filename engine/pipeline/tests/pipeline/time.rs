@@ -134,6 +134,19 @@ fn within_the_horizon_it_counts_once_amended_and_exactly_at_its_end_too() {
 }
 
 #[test]
+fn the_first_match_after_the_clock_was_set_back_is_not_late() {
+    let mut pipeline = with_horizon(FAILURES, 600);
+    // Nothing but the engine's clock says that it is later than it is, as stamps do that follow it.
+    let ahead = written("ahead", "web", 10_000, "fail");
+    let back = [("first", 0), ("second", 5)].map(|(id, at)| written(id, "web", at, "fail"));
+    let inputs = crate::given::inputs([ahead].into_iter().chain(back).collect());
+    let mut outcome = pipeline.run_inputs(&inputs);
+    assert_eq!(outcome.late, []);
+    outcome.extend(pipeline.amend(Position(10), usize::MAX));
+    assert_eq!(told(&outcome, "failures"), [(1, AlertStatus::Final, 2)]);
+}
+
+#[test]
 fn layers_above_see_an_alert_as_it_fired_at_once_though_it_is_early() {
     let events = [("a", 99, "fail"), ("b", 100, "fail"), ("c", 131, "ok")];
     let outcome = with_lateness(FAILURES, 30).run_inputs(&log(&events));
