@@ -2,8 +2,8 @@
 //!
 //! Owns what each layer sees, and how far clocks had come at each position. Deciding what happens
 //! next is the [`EpochDriver`](crate::EpochDriver)'s job.
-//! Invariant: `raw` and `steps` are sorted by place, so that both can be searched; alerts are added
-//! in no order and sorted among the raw events only when a layer asks.
+//! Invariant: `raw` and `steps` are sorted by place, and `alerts` by layer and place, so that all
+//! can be searched; alerts are sorted among the raw events only when a layer asks.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::shards::AlertRetraction;
 pub(crate) struct Epoch {
     /// Raw events that are evaluated, in order.
     pub(crate) raw: Arc<[EpochItem]>,
-    /// Alerts raised so far, as they fired, for the layers above.
+    /// Alerts raised so far, as they fired, for the layers above: by layer, then place.
     pub(crate) alerts: Vec<EpochItem>,
     /// Alerts that the layers above have seen and that do not follow any more.
     pub(crate) retracted: Vec<AlertRetraction>,
@@ -62,7 +62,11 @@ impl Epoch {
     /// The raw event or alert at `place`.
     pub(crate) fn find_item(&self, place: EvaluationPlace) -> Option<&EpochItem> {
         if place.layer > 0 {
-            return self.alerts.iter().find(|item| item.place == place);
+            let wanted = (place.layer, place);
+            let found = self
+                .alerts
+                .binary_search_by_key(&wanted, |item| (item.place.layer, item.place));
+            return self.alerts.get(found.ok()?);
         }
         let found = self.raw.binary_search_by_key(&place, |item| item.place);
         self.raw.get(found.ok()?)
@@ -80,6 +84,16 @@ impl Epoch {
         let item = || self.find_item(EvaluationPlace::for_raw_event(position));
         let front = moved.map(|step| step.front);
         front.or_else(|| item().map(|item| item.front))
+    }
+
+    /// Adds an alert for the layers above. Each layer raises its alerts in the order of places.
+    pub(crate) fn push_alert(&mut self, alert: EpochItem) {
+        let last = self.alerts.last().map(|last| last.place);
+        debug_assert!(
+            last.is_none_or(|last| (last.layer, last) < (alert.place.layer, alert.place)),
+            "alerts can be searched by layer and place"
+        );
+        self.alerts.push(alert);
     }
 
     /// Takes back an alert of the layers below: what this epoch has raised of it so far has not

@@ -150,7 +150,7 @@ impl Sequencer {
                 front: front.unwrap_or(self.state.clocks.tenant_front(&detection.tenant)),
                 ..build_alert_item(rule, &detection, event.clone(), place)
             };
-            epoch.alerts.push(item);
+            epoch.push_alert(item);
         }
         if rule.audience == AlertAudience::Everyone {
             epoch.outcome.alerts.push(AlertRevision {

@@ -1,5 +1,7 @@
 //! What passes with time: ticks, lateness, what is late, and what layers above see.
 
+use std::collections::BTreeSet;
+
 use larum_event::{AlertStatus, Event, Position, Span, Timestamp};
 use larum_pipeline::{EpochOutcome, EventInput, Pipeline, PipelineSettings};
 
@@ -283,4 +285,24 @@ rule("over").on("alerts.own").within("30s").count(1);
     assert_eq!(by_rule(&outcome, "own").0, 1);
     assert_eq!(by_rule(&outcome, "over").0, 1);
     assert_eq!(outcome.late, []);
+}
+
+#[test]
+fn each_alert_that_is_late_is_found_in_its_layer() {
+    let text = r##"
+rule("each").on("security.#");
+rule("again").on("alerts.each");
+rule("over").on(["alerts.each", "alerts.again"]).within("30s").count(1).policy("every");
+"##;
+    let inputs = log(&[("now", 100, "x"), ("old", 10, "x"), ("older", 9, "x")]);
+    let outcome = with_horizon(text, 10).run_inputs(&inputs);
+    let raised = outcome.alerts.iter().map(|raised| &raised.event);
+    let is_old = |event: &&Event| event.envelope().time < second(50);
+    let old: BTreeSet<_> = raised
+        .filter(is_old)
+        .map(|event| event.envelope().id.clone())
+        .collect();
+    let late: BTreeSet<_> = outcome.late.iter().map(|late| late.event.clone()).collect();
+    assert_eq!((old.len(), outcome.late.len()), (4, 4));
+    assert_eq!(late, old);
 }
