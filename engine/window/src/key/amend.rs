@@ -130,12 +130,19 @@ impl KeyState {
         None
     }
 
-    /// Passes the deadlines that the key has passed behind its last row.
+    /// Passes the time that the key has passed behind its last row: a deadline, or up to a row that
+    /// was taken back.
     fn replay_deadlines(&self, replay: &mut Replay, context: &mut KeyContext<'_>) {
         let last = self.history.last_order();
         if last.is_none_or(|last| last < self.reached) {
-            let behind = self.reached.time.saturating_add(Span::from_nanos(1));
-            replay.pass_time(behind, context);
+            // A deadline has passed, but the time of a row has only come: another row of that time
+            // may still follow.
+            let time = self.reached.time;
+            let before = match self.reached == EventOrder::end_of(time) {
+                true => time.saturating_add(Span::from_nanos(1)),
+                false => time,
+            };
+            replay.pass_time(before, context);
         }
     }
 

@@ -226,6 +226,23 @@ fn a_match_behind_one_that_was_taken_back_is_not_counted_with_it() {
 }
 
 #[test]
+fn a_match_at_the_time_of_one_that_was_taken_back_still_joins_what_it_would_have_ended() {
+    let mut fixture = Fixture::new(session(Bounds::at_least(Amount::from_int(2))));
+    fixture.times(&[0]);
+    let mut alert = matched("k", 10, 90);
+    alert.order = EventOrder::of_alert(alert.order.time, alert.order, 1, 0);
+    alert.source = 0;
+    fixture.feed(&alert);
+    fixture.retract(&alert);
+    fixture.amend();
+    fixture.check(&["raise e1 @10 x2", "retract e1 @10 x2"]);
+    fixture.position = 100;
+    // Time has come to 10 with the alert, but not beyond it: the session ends only then.
+    fixture.times(&[10]);
+    fixture.check(&["raise e1 @10 x2"]);
+}
+
+#[test]
 fn a_straggler_shifts_the_alerts_of_a_rule_that_forgets_until_a_gap() {
     let mut fixture = Fixture::new(count(W, 2, FiringPolicy::Reset));
     fixture.times(&[1, 2, 3, 4, 50, 51]);
