@@ -1,8 +1,8 @@
 //! Group keys: what keeps the counts of one user apart from those of another.
 //!
-//! Owns the keys, their bytes, and the bucket and shard they belong to. Which events have no key is decided
-//! where the key is read, not here: a missing, null, array or object member means that the event is
-//! not grouped.
+//! Owns the keys, their bytes, and the bucket and shard they belong to. Which events have no key is
+//! decided where the key is read, not here: a missing, null, array or object member means that the
+//! event is not grouped.
 //! Invariant: a key that exists is complete and typed: `1` and `"1"` differ, `""` is a value
 //! (design §7). Its bytes and its bucket are the same on every machine and in every build, since
 //! checkpoints hold them.
@@ -143,8 +143,8 @@ impl GroupKey {
         Some(Self(members.into()))
     }
 
-    /// Which of `shards` holds this key; the same on every machine and in every run. All keys of one
-    /// bucket are in one shard, so more than [`KEY_BUCKETS`] shards leave some without keys.
+    /// Which of `shards` holds this key; the same on every machine and in every run. All keys of
+    /// one bucket are in one shard, so more than [`KEY_BUCKETS`] shards leave some without keys.
     pub fn shard_index(&self, shards: usize) -> usize {
         KeyHash::from_key_bytes(&self.to_bytes()).bucket() % shards.max(1)
     }

@@ -283,9 +283,9 @@ impl TenantKeys {
             while left > 0
                 && let Some(slot) = self.first_dirty_slot(bucket)
             {
-                let read = self.call_key(slot, context, output, KeyState::amend);
+                let amended = self.call_key(slot, context, output, KeyState::amend);
                 // A key counts as one row at least, so that many small ones take several passes.
-                let read = read.unwrap_or(0).max(1);
+                let read = amended.unwrap_or(0).max(1);
                 rows_read = rows_read.saturating_add(read);
                 left = left.saturating_sub(read);
                 // Now that it is clean it may decide what it could not before.
