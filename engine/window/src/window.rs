@@ -59,9 +59,10 @@ pub struct ClockMove<'a> {
 /// - A condition that can only become truer fires with the match. Other conditions fire when time
 ///   has passed what they wait for, and so have the sources that usually match in the same key.
 /// - A match that comes out of order waits for [`RuleWindow::amend`]. Alerts that no longer follow
-///   are then [`AlertStatus::Retracted`], new ones are raised, and others are revised.
-/// - An alert is [`AlertStatus::Final`] once the front has passed it by the lateness; it may still
-///   be retracted if a match arrives later than that.
+///   are then [retracted](larum_event::AlertStatus::Retracted), new ones are raised, and others are
+///   revised.
+/// - An alert is [final](larum_event::AlertStatus::Final) once the front has passed it by the
+///   lateness; it may still be retracted if a match arrives later than that.
 /// - A revision is written when the alert's count has doubled, when its status or its content as it
 ///   fired changes, and when its episode ends.
 #[derive(Debug)]
