@@ -164,8 +164,8 @@ impl DetectSummary {
         }
     }
 
-    /// Of sorted input only alerts can be late: those that wait are decided when the next event
-    /// lets time pass, and that event may be more than a week later.
+    /// Of sorted input only alerts can be late: those of rules over alerts whose own alerts came
+    /// out of order, if evaluating again raises them more than a week behind the front.
     fn print_late(&self) {
         let sum: u64 = self.late.values().sum();
         if sum > 0 {

@@ -72,18 +72,21 @@ impl Epoch {
         self.raw.get(found.ok()?)
     }
 
-    /// How far event time of `tenant` has come at `position`, if this epoch knows it.
+    /// How far event time of `tenant` had come when the event of `position` arrived, or has come
+    /// with the tick there; `None` if this epoch does not know it. An alert that the event lets
+    /// wait no longer is as old as its deadline, and must not be late because the event is much
+    /// younger.
     pub(crate) fn front_at(&self, position: Position, tenant: &TenantId) -> Option<Timestamp> {
+        if let Some(item) = self.find_item(EvaluationPlace::for_raw_event(position)) {
+            return Some(item.front);
+        }
         let first = self
             .steps
             .partition_point(|step| step.place.position < position);
         let following = self.steps.iter().skip(first);
         let mut here = following.take_while(|step| step.place.position == position);
-        let moved = here.find(|step| step.tenant == *tenant);
-        // The engine's own events move no clock.
-        let item = || self.find_item(EvaluationPlace::for_raw_event(position));
-        let front = moved.map(|step| step.front);
-        front.or_else(|| item().map(|item| item.front))
+        here.find(|step| step.tenant == *tenant)
+            .map(|step| step.front)
     }
 
     /// Adds an alert for the layers above. Each layer raises its alerts in the order of places.

@@ -109,7 +109,7 @@ impl WindowPlan {
             InputOrder::Arrival => self.horizon,
             InputOrder::Sorted if !reads_alerts => SORTED_HORIZON,
             // Sorted events still give alerts out of order: one that waits for its deadline is
-            // decided when the next event lets time pass, however much later that event is.
+            // decided when the next event lets time pass, and that event has been read by then.
             InputOrder::Sorted => limits::FILE_HORIZON,
         }
     }

@@ -31,7 +31,7 @@ mod raising;
 
 /// Changes whenever the same log and rules would give other alerts, so that a recovery does not
 /// report the difference as damage.
-pub const SEMANTICS_VERSION: u32 = 4;
+pub const SEMANTICS_VERSION: u32 = 5;
 
 /// Clocks, causes and breakers, and which rules are detached.
 #[derive(Debug)]

@@ -198,7 +198,7 @@ impl PlayState {
             let rules: Vec<&str> = late.rules.iter().map(|rule| rule.as_str()).collect();
             let (time, rules) = (late.time, rules.join(", "));
             let text = format!(
-                "an alert of {time} is decided more than a week later, too late for {rules}"
+                "an alert of {time} is raised more than a week later, too late for {rules}"
             );
             self.played.faults.push(text);
         }

@@ -55,3 +55,28 @@ fn of_one_source_in_order_alerts_over_alerts_are_final_at_once_and_said_once() {
         ]
     );
 }
+
+/// An alert that waits is decided by the next event, however much later that comes. Rules above
+/// must not find it too late.
+#[test]
+fn an_alert_that_an_event_of_the_next_month_decides_still_counts_above() {
+    let rules = r##"
+        rule("no.answer").on("security.#").within("1m").sequence([
+            step("ask").when(|event| event.data.outcome == "failure"),
+            absent("answer").when(|event| event.data.outcome == "success"),
+        ]);
+        rule("above").on("alerts.no.answer").within("10m").count(1);
+        rule("top").on("alerts.above").within("10m").count(1);
+    "##;
+    let month = 30 * 24 * 60 * 60;
+    let events = [(1, 0, "failure"), (2, month, "success")];
+    let events = events.map(|(number, time, outcome)| login(number, time, outcome));
+    let outcome = pipeline(rules, 1).run_inputs(&inputs(events.to_vec()));
+    assert_eq!(outcome.late, []);
+    let rules: Vec<_> = outcome
+        .alerts
+        .iter()
+        .map(|raised| raised.alert.rule.as_str())
+        .collect();
+    assert_eq!(rules, ["no.answer", "above", "top"]);
+}
