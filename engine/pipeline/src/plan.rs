@@ -12,10 +12,6 @@ use crate::script::RuleScript;
 use crate::settings::{InputOrder, PipelineSettings};
 use crate::shards::WindowShard;
 
-/// How long matches are kept that nothing earlier can follow. Not zero: keys drop matches when they
-/// are this old, and would otherwise do so after every match.
-const SORTED_HORIZON: Span = Span::from_seconds(1);
-
 /// Makes the windows of a rule set.
 #[derive(Debug, Clone)]
 pub struct WindowPlan {
@@ -107,7 +103,8 @@ impl WindowPlan {
         let reads_alerts = self.set.rule(rule).is_some_and(|rule| rule.layer > 0);
         match self.order {
             InputOrder::Arrival => self.horizon,
-            InputOrder::Sorted if !reads_alerts => SORTED_HORIZON,
+            // Nothing earlier can follow, so no match is kept for it.
+            InputOrder::Sorted if !reads_alerts => Span::ZERO,
             // Sorted events still give alerts out of order: one that waits for its deadline is
             // decided when the next event lets time pass, and that event has been read by then.
             InputOrder::Sorted => limits::FILE_HORIZON,

@@ -46,9 +46,9 @@ impl CorrelationInput {
 
     /// Adds what it makes of the record to `out`; those from `first` on are of the same event.
     pub(crate) fn add_match(&self, record: &FlatRecord, out: &mut Vec<RuleMatch>, first: usize) {
-        let key: Option<Vec<ScalarValue>> =
-            self.key.iter().map(|one| one.read_value(record)).collect();
-        let Some(key) = key else { return };
+        let Some(key) = self.read_key(record) else {
+            return;
+        };
         let values: Vec<Option<ScalarValue>> = self
             .values
             .iter()
@@ -76,6 +76,16 @@ impl CorrelationInput {
                 wants_event: false,
             }),
         }
+    }
+
+    /// The values it groups by, if the record has all of them.
+    fn read_key(&self, record: &FlatRecord) -> Option<Vec<ScalarValue>> {
+        // In one allocation: it is made for every match.
+        let mut key = Vec::with_capacity(self.key.len());
+        for one in &self.key {
+            key.push(one.read_value(record)?);
+        }
+        Some(key)
     }
 }
 

@@ -137,6 +137,9 @@ impl KeyState {
             self.take_row(row, context);
             return RowOutcome::Taken;
         }
+        if context.rows_most == 0 {
+            return RowOutcome::TooOld;
+        }
         if !self.history.insert_row(row) {
             return RowOutcome::Known;
         }
@@ -174,6 +177,9 @@ impl KeyState {
             .apply_event(&row, &mut context.condition.kind, &mut output);
         self.reached = order;
         self.apply_reports(output, Some(order), context);
+        if context.rows_most == 0 {
+            return;
+        }
         if self.history.push_row(row, &self.state) {
             let open = self.open_content();
             self.history.push_snapshot(Snapshot {

@@ -14,7 +14,8 @@ pub struct WindowLimits {
     pub partials_per_key: usize,
     /// How far behind the front an alert becomes final.
     pub lateness: Span,
-    /// How far behind the front a match may be and still count; also how long rows are kept.
+    /// How far behind the front a match may be and still count; also how long rows are kept. With
+    /// no horizon and no lateness none are kept: for matches that come in order.
     pub horizon: Span,
     /// Most rows of one key. Beyond it the older half is dropped, and what is older is too late.
     pub rows_per_key: usize,

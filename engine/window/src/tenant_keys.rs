@@ -27,9 +27,6 @@ use crate::sources::{SourceProgress, TenantTime};
 use crate::state::WindowEvent;
 use crate::wheel::{TimerLinks, TimerWheel};
 
-/// How many rows a key may add before it looks whether old ones can be dropped.
-const ROWS_PER_TRIM: usize = 64;
-
 /// All keys of one tenant.
 #[derive(Debug)]
 pub(crate) struct TenantKeys {
@@ -184,7 +181,7 @@ impl TenantKeys {
         let horizon = self.horizon(context);
         let added = self.call_key(slot, context, output, |key_state, call| {
             let outcome = key_state.add_row(row, call);
-            if key_state.marks().rows.is_multiple_of(ROWS_PER_TRIM) {
+            if key_state.is_trim_due() {
                 key_state.trim(horizon, call.condition);
             }
             outcome
@@ -463,7 +460,10 @@ fn key_context<'a>(
         condition: &mut *context.condition,
         time,
         place: output.place,
-        rows_most: context.limits.rows_per_key,
+        rows_most: match context.limits.horizon.max(time.lateness).is_zero() {
+            true => 0,
+            false => context.limits.rows_per_key.max(1),
+        },
         dropped: 0,
         out: &mut *output.out,
     }

@@ -126,6 +126,11 @@ impl KeyAlert {
                 .is_some_and(|emitted| emitted.status == AlertStatus::Early)
     }
 
+    /// Whether it waits to be decided, or what it became is still to be said.
+    pub(super) fn is_undecided(&self) -> bool {
+        self.waits_until.is_some() || self.is_early()
+    }
+
     /// What has to be remembered once it no longer follows; `None` if it was never emitted.
     pub(super) fn into_retracted(self) -> Option<RetractedAlert> {
         Some(RetractedAlert {

@@ -20,7 +20,7 @@ pub(crate) struct KeyContext<'a> {
     pub(crate) time: &'a TenantTime,
     /// The place of the event that is being evaluated.
     pub(crate) place: EvaluationPlace,
-    /// Most rows that a key keeps.
+    /// Most rows that a key keeps; 0 if matches come in order, so that none is needed again.
     pub(crate) rows_most: usize,
     /// Events and partial matches dropped early because there were too many.
     pub(crate) dropped: u64,

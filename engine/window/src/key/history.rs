@@ -87,6 +87,11 @@ impl KeyHistory {
         self.rows.len()
     }
 
+    /// Whether it holds nothing to evaluate again from, as with rules that keep no rows.
+    pub(super) fn is_unused(&self) -> bool {
+        self.rows.is_empty() && self.past.is_none()
+    }
+
     /// The place of the last row.
     pub(super) fn last_order(&self) -> Option<EventOrder> {
         self.rows.back().map(StoredRow::order)

@@ -5,17 +5,37 @@
 
 use larum_event::{EventOrder, Span, Timestamp};
 
+use super::alert::KeyAlert;
 use super::history::Snapshot;
 use super::{KeyContext, KeyState};
 use crate::condition::WindowCondition;
 use crate::state::StateOutput;
 
+/// How many rows a key may add before it looks whether old ones can be dropped.
+const ROWS_PER_TRIM: usize = 64;
+
+/// How many alerts a key without rows may have before it looks which are over.
+const ALERTS_PER_TRIM: usize = 16;
+
 impl KeyState {
+    /// Whether it has grown enough to be worth trimming.
+    pub(crate) fn is_trim_due(&self) -> bool {
+        match self.history.len() {
+            0 => self.alerts.len() >= ALERTS_PER_TRIM,
+            rows => rows.is_multiple_of(ROWS_PER_TRIM),
+        }
+    }
+
     /// Forgets what no row within the horizon can change any more. False if the whole key is to be
     /// removed.
     pub(crate) fn trim(&mut self, horizon: Timestamp, condition: &mut WindowCondition) -> bool {
         if !self.dirty.is_empty() {
             return true;
+        }
+        if self.history.is_unused() {
+            // Without rows nothing is evaluated again.
+            self.alerts
+                .retain(|alert| alert.is_open || alert.is_undecided());
         }
         // Not the newest row: a state that has passed a deadline behind the horizon has forgotten
         // what a row before that deadline would still be counted with.
@@ -24,10 +44,7 @@ impl KeyState {
             self.drop_rows_before(EventOrder::end_of(before), condition);
             return true;
         }
-        // Waiting alerts may still be decided, and what an early one became is still to be said.
-        let is_undecided =
-            |alert: &super::KeyAlert| alert.waits_until.is_some() || alert.is_early();
-        if self.alerts.iter().any(is_undecided) {
+        if self.alerts.iter().any(KeyAlert::is_undecided) {
             return true;
         }
         // Nothing can come before the horizon any more, so what ends there has ended.
@@ -40,6 +57,9 @@ impl KeyState {
         );
         if self.state.due_time(&condition.kind).is_none() {
             return false;
+        }
+        if self.history.is_unused() {
+            return true;
         }
         let base = Snapshot {
             upto: self.reached,
@@ -71,8 +91,7 @@ impl KeyState {
             let is_past = alert.reported_at <= floor;
             // One that is open at the floor may still change, also if it is over by now.
             let is_carried = open.is_some_and(|open| open.anchor == alert.anchor);
-            let is_undecided = alert.waits_until.is_some() || alert.is_early();
-            !is_past || is_carried || alert.is_open || is_undecided
+            !is_past || is_carried || alert.is_open || alert.is_undecided()
         });
         if self.retracted.is_empty() {
             return;
