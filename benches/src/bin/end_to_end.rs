@@ -20,6 +20,10 @@ use larum_event::{Span, Timestamp};
 use larum_http::{HttpConfig, serve};
 use tokio::sync::oneshot;
 
+// As in the `larum` binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures the engine end to end.
 #[derive(Debug, Clone, Parser)]
 struct Arguments {
