@@ -12,13 +12,14 @@
 //! order, however they arrived.
 
 mod alert;
+mod alerts;
 mod amend;
 mod emitter;
 mod history;
 mod retention;
 mod row;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use larum_event::{DetectionEffect, EventId, EventOrder, KeyHash, Span, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,7 @@ use crate::condition::{ConditionState, WindowCondition};
 use crate::state::{AlertReport, StateOutput, WindowEvent};
 
 use self::alert::{KeyAlert, RetractedAlert};
+use self::alerts::KeyAlerts;
 use self::amend::take_retracted;
 pub(crate) use self::emitter::KeyContext;
 use self::history::{KeyHistory, OpenContent, Snapshot};
@@ -45,7 +47,7 @@ pub(crate) struct KeyState {
     reached: EventOrder,
     history: KeyHistory,
     /// Those that the rows give, in the order in which the state reported them.
-    alerts: VecDeque<KeyAlert>,
+    alerts: KeyAlerts,
     /// Those that were emitted and that the rows no longer give.
     retracted: Vec<RetractedAlert>,
     /// The places at which the rows differ from what the state has taken.
@@ -116,7 +118,7 @@ impl KeyState {
             state: condition.new_state(),
             reached: EventOrder::MIN,
             history: KeyHistory::default(),
-            alerts: VecDeque::new(),
+            alerts: KeyAlerts::default(),
             retracted: Vec::new(),
             dirty: BTreeSet::new(),
             has_removed: false,
@@ -219,16 +221,16 @@ impl KeyState {
                     if waits_until.is_none() {
                         alert.emit_changes(key, context);
                     }
-                    self.alerts.push_back(alert);
+                    self.alerts.push(alert);
                 }
                 AlertReport::Grew(content) => {
-                    if let Some(alert) = self.alerts.iter_mut().rfind(|alert| alert.is_open) {
+                    if let Some(alert) = self.alerts.open_alert_mut() {
                         alert.set_content(*content);
                         alert.emit_growth(key, context);
                     }
                 }
                 AlertReport::Ended(content) => {
-                    if let Some(alert) = self.alerts.iter_mut().rfind(|alert| alert.is_open) {
+                    if let Some(alert) = self.alerts.open_alert_mut() {
                         alert.set_content(*content);
                         alert.is_open = false;
                         alert.emit_growth(key, context);
@@ -261,11 +263,12 @@ impl KeyState {
         }
         self.finish_early_alerts(context);
         self.blocked_by = self.decide_waiting(context);
+        self.alerts.skip_settled();
     }
 
     fn decide_waiting(&mut self, context: &mut KeyContext<'_>) -> Option<Blocker> {
         let watermark = context.time.watermark();
-        for alert in &mut self.alerts {
+        for alert in self.alerts.unsettled_mut() {
             let Some(due) = alert.waits_until.filter(|due| *due < watermark) else {
                 continue;
             };
@@ -283,7 +286,7 @@ impl KeyState {
             return;
         }
         let watermark = context.time.watermark();
-        for alert in &mut self.alerts {
+        for alert in self.alerts.unsettled_mut() {
             if alert.is_early() && alert.time < watermark {
                 let content = alert.content.clone();
                 context.emit(&self.key, alert, &content, DetectionEffect::Revise);
@@ -298,7 +301,7 @@ impl KeyState {
             .advance_to(Timestamp::MAX, &mut context.condition.kind, &mut output);
         self.state.close(&mut context.condition.kind, &mut output);
         self.apply_reports(output, None, context);
-        for alert in &mut self.alerts {
+        for alert in self.alerts.unsettled_mut() {
             if alert.waits_until.take().is_some() {
                 alert.emit_changes(&self.key, context);
             } else if alert.is_early() {
@@ -318,19 +321,19 @@ impl KeyState {
     }
 
     fn open_content(&self) -> Option<OpenContent> {
-        let open = self.alerts.iter().rfind(|alert| alert.is_open)?;
+        let open = self.alerts.open_alert()?;
         Some(open.open_content())
     }
 
     pub(crate) fn has_open_alert(&self) -> bool {
-        let mut alerts = self.alerts.iter();
+        let mut alerts = self.alerts.unsettled();
         alerts.any(|alert| alert.is_open || alert.waits_until.is_some())
     }
 
     /// When the first alert that waits for time to pass is decided.
     pub(crate) fn waits_until(&self) -> Option<Timestamp> {
         self.alerts
-            .iter()
+            .unsettled()
             .filter_map(|alert| alert.waits_until)
             .min()
     }

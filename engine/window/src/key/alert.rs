@@ -131,6 +131,11 @@ impl KeyAlert {
         self.waits_until.is_some() || self.is_early()
     }
 
+    /// Whether nothing but an amendment changes it.
+    pub(super) fn is_settled(&self) -> bool {
+        !self.is_open && !self.is_undecided()
+    }
+
     /// What has to be remembered once it no longer follows; `None` if it was never emitted.
     pub(super) fn into_retracted(self) -> Option<RetractedAlert> {
         Some(RetractedAlert {

@@ -154,12 +154,8 @@ impl KeyState {
         upto: Option<EventOrder>,
         context: &mut KeyContext<'_>,
     ) {
-        let behind = |alerts: &mut VecDeque<KeyAlert>, place: EventOrder| {
-            let index = alerts.partition_point(|alert| alert.reported_at <= place);
-            alerts.split_off(index)
-        };
-        let later = upto.map(|upto| behind(&mut self.alerts, upto));
-        let old = behind(&mut self.alerts, replay.from);
+        let later = upto.map(|upto| self.alerts.split_behind(upto));
+        let old = self.alerts.split_behind(replay.from);
         // One that is open where the replay agreed has the same future as before: nothing to do.
         let carried = replay.carried;
         if let Some(carried) = carried.filter(|carried| later.is_none() || !carried.is_open) {
@@ -181,8 +177,7 @@ impl KeyState {
     /// Updates the alert that was open before the stretch.
     fn update_carried_alert(&mut self, carried: CarriedAlert, context: &mut KeyContext<'_>) {
         let anchor = &carried.open.anchor;
-        let mut alerts = self.alerts.iter_mut().rev();
-        if let Some(alert) = alerts.find(|alert| alert.anchor == *anchor) {
+        if let Some(alert) = self.alerts.find_mut(anchor) {
             alert.set_content(carried.open.content);
             alert.is_open = carried.is_open;
             alert.emit_growth(&self.key, context);

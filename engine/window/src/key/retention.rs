@@ -34,8 +34,7 @@ impl KeyState {
         }
         if self.history.is_unused() {
             // Without rows nothing is evaluated again.
-            self.alerts
-                .retain(|alert| alert.is_open || alert.is_undecided());
+            self.alerts.drop_until(self.reached, |_| false);
         }
         // Not the newest row: a state that has passed a deadline behind the horizon has forgotten
         // what a row before that deadline would still be counted with.
@@ -44,7 +43,7 @@ impl KeyState {
             self.drop_rows_before(EventOrder::end_of(before), condition);
             return true;
         }
-        if self.alerts.iter().any(KeyAlert::is_undecided) {
+        if self.alerts.unsettled().any(KeyAlert::is_undecided) {
             return true;
         }
         // Nothing can come before the horizon any more, so what ends there has ended.
@@ -87,11 +86,9 @@ impl KeyState {
         let floor = self.history.floor();
         let base = self.history.snapshots().first();
         let open = base.and_then(|base| base.open.as_ref());
-        self.alerts.retain(|alert| {
-            let is_past = alert.reported_at <= floor;
-            // One that is open at the floor may still change, also if it is over by now.
-            let is_carried = open.is_some_and(|open| open.anchor == alert.anchor);
-            !is_past || is_carried || alert.is_open || alert.is_undecided()
+        // One that is open at the floor may still change, also if it is over by now.
+        self.alerts.drop_until(floor, |alert| {
+            open.is_some_and(|open| open.anchor == alert.anchor)
         });
         if self.retracted.is_empty() {
             return;
@@ -116,7 +113,7 @@ impl KeyState {
     /// The next moment after which the state does something on its own, if that can matter: it may
     /// fire then, or end an open alert.
     pub(super) fn next_deadline(&self, condition: &WindowCondition) -> Option<Timestamp> {
-        let matters = !condition.fires_at_once() || self.alerts.iter().any(|alert| alert.is_open);
+        let matters = !condition.fires_at_once() || self.alerts.open_alert().is_some();
         matters.then(|| self.state.due_time(&condition.kind))?
     }
 
@@ -141,8 +138,11 @@ impl KeyState {
             _ => self.reached.time,
         };
         let trim = last.saturating_add(horizon);
-        let waiting = self.alerts.iter().filter_map(|alert| alert.waits_until);
-        let early = self.alerts.iter().filter(|alert| alert.is_early());
+        let waiting = self
+            .alerts
+            .unsettled()
+            .filter_map(|alert| alert.waits_until);
+        let early = self.alerts.unsettled().filter(|alert| alert.is_early());
         let decided = waiting
             .chain(early.map(|alert| alert.time))
             .chain(self.next_deadline(condition))
