@@ -55,6 +55,7 @@ fn run(window: &mut RuleWindow, tenant: &TenantId, matches: Vec<Match>) {
         let (time, place) = (matched.order.time, matched.place);
         let _added = window.add_match(matched, &mut detections);
         let moved = ClockMove {
+            is_held: false,
             tenant,
             front: time,
             source: None,

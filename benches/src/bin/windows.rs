@@ -313,6 +313,7 @@ impl Run {
             matched.front = self.front;
             self.front = self.front.max(matched.order.time);
             let moved = ClockMove {
+                is_held: false,
                 tenant: &self.tenant,
                 front: self.front,
                 source: None,

@@ -46,7 +46,7 @@ impl OfflineTrees {
             | RecordBody::UnitAttached(_)
             | RecordBody::GapFilled(_)
             | RecordBody::CursorMoved(_)
-            | RecordBody::Tick { .. }
+            | RecordBody::Tick(_)
             | RecordBody::Amend { .. } => {}
         }
     }

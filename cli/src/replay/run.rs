@@ -153,11 +153,11 @@ impl ReplayRun {
                     record: None,
                 });
             }
-            RecordBody::Tick { at } if is_evaluated => {
+            RecordBody::Tick(tick) if is_evaluated => {
                 // Events before the tick first, since a tick moves the clock and would make them
                 // late.
                 self.evaluate_waiting();
-                let outcome = self.pipeline.tick(record.position, at);
+                let outcome = self.pipeline.tick(record.position, tick);
                 self.keep_replayed(outcome);
             }
             RecordBody::Amend { most_rows } if is_evaluated => {
@@ -171,7 +171,7 @@ impl ReplayRun {
             }
             RecordBody::Derived { event } => self.keep_recorded(&event),
             RecordBody::Event { .. }
-            | RecordBody::Tick { .. }
+            | RecordBody::Tick(_)
             | RecordBody::Amend { .. }
             | RecordBody::RuleSetActivated(_)
             | RecordBody::EpochCommit(_)

@@ -239,6 +239,15 @@ define_settings! {
     key "lateness", flag "lateness" "DURATION",
     engine |config, lateness| config.lateness = *lateness;
 
+    /// How long after a start, or after the process was stopped, nothing is decided that waits for
+    /// time
+    ///
+    /// Sources may still send what they kept meanwhile. Rules that fire with an event, as those
+    /// that count, do not wait. 0s decides at once.
+    resume_hold: Span = |_| limits::RESUME_HOLD,
+    key "resume_hold", flag "resume-hold" "DURATION",
+    engine |config, hold| config.resume_hold = *hold;
+
     /// Events between two checkpoints; the fewer, the less of the log a restart reads
     checkpoint_events: NonZeroU64 = |_| CHECKPOINT_EVENTS,
     key "checkpoint_events", flag "checkpoint-events" "N",

@@ -84,7 +84,8 @@ pub use policy::{InvalidSeverityPolicy, SeverityPolicy};
 pub use query_form::{FormQuery, QueryForm};
 pub use query_params::{ParameterError, QueryPair, QueryParams, parse_entity, parse_tag};
 pub use record::{
-    CursorMove, EpochCommit, Position, Record, RecordBody, RuleFile, RuleSetActivation, UnitChange,
+    ClockTick, CursorMove, EpochCommit, Position, Record, RecordBody, RuleFile, RuleSetActivation,
+    UnitChange,
 };
 pub use rejection::{Rejection, RejectionReason};
 pub use severity::{InvalidSeverity, Severity};

@@ -142,6 +142,11 @@ pub const FROZEN_SECONDS: u64 = 30;
 /// Evaluation with work and no progress for this long ends the process, unless a setting says
 /// otherwise, in seconds.
 pub const STALL_SECONDS: u64 = 300;
+/// An engine that did nothing for this long was stopped, by a signal or by its machine: 3 seconds.
+pub const STOP_LEAST: Span = Span::from_seconds(3);
+/// How long it runs after that, or after a start, before it decides what waits for time, unless a
+/// setting says otherwise: 2 minutes.
+pub const RESUME_HOLD: Span = Span::from_seconds(2 * 60);
 /// Most actors of one engine.
 pub const ACTORS: usize = 100_000;
 /// Longest reason kept and shown for a failure, in bytes.

@@ -74,10 +74,7 @@ pub enum RecordBody {
     /// A durable consumer has taken everything up to a position.
     CursorMoved(CursorMove),
     /// Time has passed while nothing arrived.
-    Tick {
-        /// The wall clock.
-        at: Timestamp,
-    },
+    Tick(ClockTick),
     /// Keys whose matches came out of order are evaluated again.
     Amend {
         /// Most matches that each window reads for one tenant; the rest waits for the next record.
@@ -97,8 +94,29 @@ impl RecordBody {
             | Self::UnitAttached(_)
             | Self::GapFilled(_)
             | Self::CursorMoved(_)
-            | Self::Tick { .. }
+            | Self::Tick(_)
             | Self::Amend { .. } => None,
+        }
+    }
+}
+
+/// What the engine's clock says at a place of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockTick {
+    /// The wall clock.
+    pub at: Timestamp,
+    /// How long from here on nothing is decided that waits for time, because the engine did not run
+    /// just before: what its sources kept meanwhile may still come. Zero where it ran; only then
+    /// does event time move by the time that has passed.
+    pub hold: Span,
+}
+
+impl ClockTick {
+    /// A tick of an engine that has run.
+    pub const fn new(at: Timestamp) -> Self {
+        Self {
+            at,
+            hold: Span::ZERO,
         }
     }
 }

@@ -31,7 +31,7 @@ impl PinnedFacts {
             RecordBody::Event { .. }
             | RecordBody::Derived { .. }
             | RecordBody::GapFilled(_)
-            | RecordBody::Tick { .. }
+            | RecordBody::Tick(_)
             | RecordBody::Amend { .. } => {}
             RecordBody::RuleSetActivated(rule_set) => self.rule_set = Some((position, rule_set)),
             RecordBody::EpochCommit(epoch) => self.epoch = Some((position, epoch)),

@@ -153,7 +153,7 @@ fn find_tick_after(
     let mut rows = ticks.query((first, end, RecordKind::Tick.number()))?;
     while let Some(row) = rows.next()? {
         let (record, _) = record::read_record(row)??;
-        if matches!(record.body, RecordBody::Tick { at } if at > time) {
+        if matches!(record.body, RecordBody::Tick(tick) if tick.at > time) {
             return Ok(Some(record.position.0.cast_signed()));
         }
     }

@@ -62,7 +62,7 @@ pub(crate) fn body_bytes(body: &RecordBody) -> usize {
         | RecordBody::UnitAttached(_)
         | RecordBody::GapFilled(_)
         | RecordBody::CursorMoved(_)
-        | RecordBody::Tick { .. }
+        | RecordBody::Tick(_)
         | RecordBody::Amend { .. } => 0,
     }
 }

@@ -7,7 +7,8 @@
 //! never another record.
 
 use larum_event::{
-    Channel, Event, Position, Record, RecordBody, RuleSetActivation, Span, Timestamp, limits,
+    Channel, ClockTick, Event, Position, Record, RecordBody, RuleSetActivation, Span, Timestamp,
+    limits,
 };
 use rusqlite::Row;
 use serde::Serialize;
@@ -19,6 +20,8 @@ const BODY_VERSION: u8 = 1;
 /// The version of the encoding of rules. In the first one they said nothing of lateness, and up to
 /// the second they named a lag where they now name a horizon.
 const RULES_VERSION: u8 = 3;
+/// The version of the encoding of a tick with a hold; others keep the first one.
+const TICK_VERSION: u8 = 2;
 
 /// The kinds of record by their number in the column `kind`. The numbers are part of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +89,7 @@ impl RecordKind {
             RecordBody::UnitAttached(_) => Self::UnitAttached,
             RecordBody::GapFilled(_) => Self::GapFilled,
             RecordBody::CursorMoved(_) => Self::CursorMoved,
-            RecordBody::Tick { .. } => Self::Tick,
+            RecordBody::Tick(_) => Self::Tick,
             RecordBody::Amend { .. } => Self::Amend,
         }
     }
@@ -129,7 +132,8 @@ pub(crate) fn encode_body(body: &RecordBody) -> Option<Vec<u8>> {
         | RecordBody::UnitAttached(body)
         | RecordBody::GapFilled(body) => Some(pack_body(body)),
         RecordBody::CursorMoved(body) => Some(pack_body(body)),
-        RecordBody::Tick { at } => Some(pack_body(at)),
+        RecordBody::Tick(tick) if tick.hold.is_zero() => Some(pack_body(&tick.at)),
+        RecordBody::Tick(tick) => Some(pack_version(TICK_VERSION, tick)),
         RecordBody::Amend { most_rows } => Some(pack_body(most_rows)),
     }
 }
@@ -149,6 +153,14 @@ fn unpack_body<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DamagedRecord> {
         version => Err(DamagedRecord::Version {
             found: version.map(|(version, _)| *version),
         }),
+    }
+}
+
+/// A tick, which before version 2 had nothing but its time.
+fn unpack_tick(bytes: &[u8]) -> Result<ClockTick, DamagedRecord> {
+    match bytes.split_first() {
+        Some((&TICK_VERSION, body)) => postcard::from_bytes(body).map_err(DamagedRecord::Body),
+        _ => unpack_body(bytes).map(ClockTick::new),
     }
 }
 
@@ -210,9 +222,7 @@ fn decode_body(
         RecordKind::UnitAttached => RecordBody::UnitAttached(unpack_body(bytes)?),
         RecordKind::GapFilled => RecordBody::GapFilled(unpack_body(bytes)?),
         RecordKind::CursorMoved => RecordBody::CursorMoved(unpack_body(bytes)?),
-        RecordKind::Tick => RecordBody::Tick {
-            at: unpack_body(bytes)?,
-        },
+        RecordKind::Tick => RecordBody::Tick(unpack_tick(bytes)?),
         RecordKind::Amend => RecordBody::Amend {
             most_rows: unpack_body(bytes)?,
         },
@@ -296,9 +306,10 @@ mod tests {
             consumer: "siem".into(),
             position: Position(3),
         }));
-        check(RecordBody::Tick {
-            at: Timestamp::from_nanos(1_780_000_000_000_000_001),
-        });
+        let at = Timestamp::from_nanos(1_780_000_000_000_000_001);
+        check(RecordBody::Tick(ClockTick::new(at)));
+        let hold = Span::from_seconds(120);
+        check(RecordBody::Tick(ClockTick { at, hold }));
     }
 
     #[test]

@@ -357,7 +357,7 @@ impl StoredEvent {
             | larum_event::RecordBody::UnitAttached(_)
             | larum_event::RecordBody::GapFilled(_)
             | larum_event::RecordBody::CursorMoved(_)
-            | larum_event::RecordBody::Tick { .. }
+            | larum_event::RecordBody::Tick(_)
             | larum_event::RecordBody::Amend { .. } => return None,
         };
         Some(Self {

@@ -11,12 +11,14 @@
 //! - A source's *lag* is the furthest that its events lay behind the front when they arrived, its
 //!   *disorder* the furthest that they lay behind its own newest, both over the last hour.
 //! - When arrival times go back, the engine's clock was corrected: fronts go back with it.
+//! - After a stretch in which the engine did not run, a tick *holds* back for a while what waits
+//!   for time: what sources kept meanwhile may still come. Such a stretch moves no front.
 
 use std::collections::BTreeMap;
 
 use larum_event::{
-    Channel, EvaluationPlace, Event, EventOrder, Position, Source, Span, TenantId, Timestamp,
-    limits,
+    Channel, ClockTick, EvaluationPlace, Event, EventOrder, Position, Source, Span, TenantId,
+    Timestamp, limits,
 };
 use larum_window::ClockMove;
 use serde::{Deserialize, Serialize};
@@ -42,6 +44,8 @@ pub struct ClockStep {
     pub front: Timestamp,
     /// The source of the event, by number, and how far it has come.
     pub source: Option<(u32, larum_window::SourceProgress)>,
+    /// Whether nothing is decided that waits for time.
+    pub is_held: bool,
 }
 
 impl ClockStep {
@@ -60,6 +64,7 @@ impl ClockStep {
             tenant: &self.tenant,
             front: self.front,
             source: self.source,
+            is_held: self.is_held,
             place,
         }
     }
@@ -132,39 +137,77 @@ fn is_own_channel(channel: &Channel) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct EventClocks {
     tenants: BTreeMap<TenantId, TenantClock>,
+    /// The wall clock until which what waits for time is held back, and for how long in all.
+    held_until: Timestamp,
+    hold: Span,
 }
 
 impl EventClocks {
     /// Takes one event in log order; adds what it moves to `steps`.
     pub fn observe(&mut self, event: EventSighting<'_>, steps: &mut Vec<ClockStep>) -> ClockStamp {
+        let first = steps.len();
+        let stamp = self.observe_event(&event, steps);
+        // Where no arrival is known, nothing says that the engine did not run.
+        if let Some(arrived) = event.arrived {
+            self.limit_hold(arrived);
+            let is_held = arrived < self.held_until;
+            for step in steps.iter_mut().skip(first) {
+                step.is_held = is_held;
+            }
+        }
+        stamp
+    }
+
+    fn observe_event(
+        &mut self,
+        event: &EventSighting<'_>,
+        steps: &mut Vec<ClockStep>,
+    ) -> ClockStamp {
         if event.is_own {
             let front = self.tenants.get(event.tenant).map(TenantClock::front);
             return ClockStamp {
                 source: 0,
-                order: event_order(&event, event.source.rank()),
+                order: event_order(event, event.source.rank()),
                 front: front.unwrap_or(Timestamp::MIN),
             };
         }
         if let Some(clock) = self.tenants.get_mut(event.tenant) {
-            return clock.observe(&event, steps);
+            return clock.observe(event, steps);
         }
         self.forget_idle_tenants();
         let clock = self.tenants.entry(event.tenant.clone()).or_default();
-        clock.observe(&event, steps)
+        clock.observe(event, steps)
     }
 
-    /// It is `at`: the fronts move by the time that has passed. Adds what that moves to `steps`.
-    pub fn tick(&mut self, at: Timestamp, place: EvaluationPlace, steps: &mut Vec<ClockStep>) {
-        for (tenant, clock) in &mut self.tenants {
-            if clock.tick(at) {
-                steps.push(ClockStep {
-                    place,
-                    tenant: tenant.clone(),
-                    front: clock.front(),
-                    source: None,
-                });
-            }
+    /// The engine's clock says so: the fronts move by the time that has passed, or what waits is
+    /// held back. Adds what that moves to `steps`.
+    pub fn tick(&mut self, tick: ClockTick, place: EvaluationPlace, steps: &mut Vec<ClockStep>) {
+        let has_run = tick.hold.is_zero();
+        if !has_run {
+            self.held_until = tick.at.saturating_add(tick.hold);
+            self.hold = tick.hold;
         }
+        self.limit_hold(tick.at);
+        for (tenant, clock) in &mut self.tenants {
+            if has_run && !clock.tick(tick.at) {
+                continue;
+            }
+            if !has_run {
+                clock.resume(tick.at);
+            }
+            steps.push(ClockStep {
+                place,
+                tenant: tenant.clone(),
+                front: clock.front(),
+                source: None,
+                is_held: clock.wall().is_some_and(|wall| wall < self.held_until),
+            });
+        }
+    }
+
+    /// It is `now`: a clock that was set back must not make the hold longer.
+    fn limit_hold(&mut self, now: Timestamp) {
+        self.held_until = self.held_until.min(now.saturating_add(self.hold));
     }
 
     /// Keeps the number of tenants bounded: forgets the tenth part of them that was idle longest.

@@ -16,7 +16,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use larum_event::{Match, Position, Timestamp, TreeLookup};
+use larum_event::{ClockTick, Match, Position, TreeLookup};
 use larum_rule::{RuleMatcher, RuleSet};
 use larum_window::RuleWindow;
 
@@ -255,9 +255,9 @@ impl EpochDriver {
         self.running = Some(RunningEpoch::new(epoch, InputEnd::Open));
     }
 
-    /// Begins an epoch of nothing but time: it is `at` as of `position`.
-    pub fn begin_tick(&mut self, position: Position, at: Timestamp) {
-        let epoch = self.sequencer.begin_tick(position, at);
+    /// Begins an epoch of nothing but time: what the engine's clock says at `position`.
+    pub fn begin_tick(&mut self, position: Position, tick: ClockTick) {
+        let epoch = self.sequencer.begin_tick(position, tick);
         self.running = Some(RunningEpoch::new(epoch, InputEnd::Open));
     }
 

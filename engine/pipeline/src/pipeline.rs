@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use larum_event::{Event, Position, RuleId, Timestamp};
+use larum_event::{ClockTick, Event, Position, RuleId, Timestamp};
 use larum_rule::{RuleMatcher, RuleSet};
 use larum_window::RuleWindow;
 
@@ -116,9 +116,9 @@ impl Pipeline {
         outcome
     }
 
-    /// It is `at` as of `position`: time passes without any event.
-    pub fn tick(&mut self, position: Position, at: Timestamp) -> EpochOutcome {
-        self.driver.begin_tick(position, at);
+    /// What the engine's clock says at `position`: time passes without any event.
+    pub fn tick(&mut self, position: Position, tick: ClockTick) -> EpochOutcome {
+        self.driver.begin_tick(position, tick);
         self.run_epoch()
     }
 

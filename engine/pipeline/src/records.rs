@@ -239,6 +239,7 @@ impl RecordPipeline {
             tenant: &self.tenant,
             front: self.front,
             source: None,
+            is_held: false,
             place: self.place,
         };
         for window in self.windows.iter_mut().flatten() {

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use larum_event::{
-    Alert, EvaluationPlace, Event, Match, MonotonicTime, Position, RuleId, Timestamp,
+    Alert, ClockTick, EvaluationPlace, Event, Match, MonotonicTime, Position, RuleId, Timestamp,
 };
 use larum_rule::RuleSet;
 use larum_window::ScriptFault;
@@ -31,7 +31,7 @@ mod raising;
 
 /// Changes whenever the same log and rules would give other alerts, so that a recovery does not
 /// report the difference as damage.
-pub const SEMANTICS_VERSION: u32 = 5;
+pub const SEMANTICS_VERSION: u32 = 6;
 
 /// Clocks, causes and breakers, and which rules are detached.
 #[derive(Debug)]
@@ -205,11 +205,11 @@ impl Sequencer {
         }
     }
 
-    /// Starts an epoch without events that moves time: it is `at` as of `position`.
-    pub(crate) fn begin_tick(&mut self, position: Position, at: Timestamp) -> Epoch {
+    /// Starts an epoch without events that moves time: what the engine's clock says at `position`.
+    pub(crate) fn begin_tick(&mut self, position: Position, tick: ClockTick) -> Epoch {
         let mut steps = Vec::new();
         let place = EvaluationPlace::for_raw_event(position);
-        self.state.clocks.tick(at, place, &mut steps);
+        self.state.clocks.tick(tick, place, &mut steps);
         self.state.reached = position;
         new_epoch(Vec::new(), steps, place)
     }

@@ -109,7 +109,7 @@ impl DeliveredEvent {
             | RecordBody::UnitAttached(_)
             | RecordBody::GapFilled(_)
             | RecordBody::CursorMoved(_)
-            | RecordBody::Tick { .. }
+            | RecordBody::Tick(_)
             | RecordBody::Amend { .. } => return None,
         };
         let position = record.position;

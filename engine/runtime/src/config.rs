@@ -112,6 +112,10 @@ pub struct EngineConfig {
     pub amend_horizon: Span,
     /// How far behind the front alerts become final, for rules that say nothing themselves.
     pub lateness: Span,
+    /// How long the engine has to run after a restart, or after it was stopped for
+    /// [`limits::STOP_LEAST`] or longer, before it decides anything that waits for time. Zero
+    /// decides at once.
+    pub resume_hold: Span,
     /// Most live keys of one rule and tenant. Each shard has an equal share and evicts beyond it,
     /// even while other shards have room.
     pub keys_per_rule: u64,
@@ -159,6 +163,7 @@ impl EngineConfig {
             severities: SeverityPolicy::default(),
             amend_horizon: limits::AMEND_HORIZON,
             lateness: Span::ZERO,
+            resume_hold: limits::RESUME_HOLD,
             keys_per_rule: limits::KEYS_PER_RULE as u64,
             trees: larum_tree::GraphLimits::default(),
             epoch_events: limits::EPOCH_EVENTS,

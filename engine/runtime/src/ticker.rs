@@ -1,17 +1,18 @@
 //! Time that passes while nothing arrives, and keys that wait to be amended.
 //!
 //! Owns when a record is written into the log that lets evaluation go on by itself: a tick at most
-//! once a second, and only while it can decide something ([`TickNeed`]); and a record that asks to
-//! amend keys at most five times a second, while some wait for it. What either does is the
-//! pipeline's, from the log, like everything else.
+//! once a second, and only while it can decide something ([`TickNeed`]); one that holds back what
+//! waits for time, when the engine was stopped; and a record that asks to amend keys at most five
+//! times a second, while some wait for it. What each does is the pipeline's, from the log, like
+//! everything else.
 
 use std::sync::Arc;
 
 use actix::{Addr, Arbiter};
 use larum_actor::{RuntimeClock, send_control};
-use larum_event::{RecordBody, Span, limits};
+use larum_event::{ClockTick, MonotonicTime, RecordBody, Span, Timestamp, limits};
 use tokio::sync::oneshot;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::actors::LogActor;
 use crate::gauges::EngineGauges;
@@ -29,19 +30,27 @@ pub(crate) fn start_ticker(
     log: Addr<LogActor>,
     clock: RuntimeClock,
     gauges: Arc<EngineGauges>,
+    hold: Span,
 ) {
-    let mut due = clock.monotonic().saturating_add(AMEND_EVERY);
+    let mut look = NextLook::plan(&clock);
     on.spawn(async move {
         let mut seen = gauges.accepted_count();
         let mut looks = 0;
         loop {
-            clock.sleep_until(due).await;
+            clock.sleep_until(look.due).await;
+            let delay = look.delay(&clock);
             // Counted from here, however long the log takes.
-            due = clock.monotonic().saturating_add(AMEND_EVERY);
+            look = NextLook::plan(&clock);
             if gauges.is_stopping() {
                 return;
             }
             let mut bodies = Vec::new();
+            // First of all: what is written next must not decide what may still arrive.
+            if delay >= limits::STOP_LEAST && !hold.is_zero() {
+                info!(%delay, "the engine was stopped; what waits for time is held back");
+                let at = clock.now();
+                bodies.push(RecordBody::Tick(ClockTick { at, hold }));
+            }
             // Amend before time passes: what a dirty key waits for is not decided by a tick.
             if gauges.has_dirty_keys() {
                 bodies.push(RecordBody::Amend {
@@ -53,7 +62,7 @@ pub(crate) fn start_ticker(
                 looks = 0;
                 let before = std::mem::replace(&mut seen, gauges.accepted_count());
                 if is_tick_due(gauges.tick_need().get(), seen == before) {
-                    bodies.push(RecordBody::Tick { at: clock.now() });
+                    bodies.push(RecordBody::Tick(ClockTick::new(clock.now())));
                 }
             }
             if !bodies.is_empty() && !write_records(&log, bodies).await {
@@ -61,6 +70,28 @@ pub(crate) fn start_ticker(
             }
         }
     });
+}
+
+/// When it is looked again.
+struct NextLook {
+    due: MonotonicTime,
+    /// The wall clock then.
+    wall: Timestamp,
+}
+
+impl NextLook {
+    fn plan(clock: &RuntimeClock) -> Self {
+        Self {
+            due: clock.monotonic().saturating_add(AMEND_EVERY),
+            wall: clock.now().saturating_add(AMEND_EVERY),
+        }
+    }
+
+    /// How much later than planned it is. While a machine is suspended only its wall clock goes on.
+    fn delay(&self, clock: &RuntimeClock) -> Span {
+        let measured = clock.monotonic().since(self.due);
+        measured.max(clock.now().duration_since(self.wall))
+    }
 }
 
 fn is_tick_due(need: TickNeed, is_quiet: bool) -> bool {

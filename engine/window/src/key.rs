@@ -268,7 +268,7 @@ impl KeyState {
 
     fn decide_waiting(&mut self, context: &mut KeyContext<'_>) -> Option<Blocker> {
         let watermark = context.time.watermark();
-        for alert in self.alerts.unsettled_mut() {
+        for alert in self.alerts.active_alerts_mut() {
             let Some(due) = alert.waits_until.filter(|due| *due < watermark) else {
                 continue;
             };
@@ -286,7 +286,7 @@ impl KeyState {
             return;
         }
         let watermark = context.time.watermark();
-        for alert in self.alerts.unsettled_mut() {
+        for alert in self.alerts.active_alerts_mut() {
             if alert.is_early() && alert.time < watermark {
                 let content = alert.content.clone();
                 context.emit(&self.key, alert, &content, DetectionEffect::Revise);
@@ -301,7 +301,7 @@ impl KeyState {
             .advance_to(Timestamp::MAX, &mut context.condition.kind, &mut output);
         self.state.close(&mut context.condition.kind, &mut output);
         self.apply_reports(output, None, context);
-        for alert in self.alerts.unsettled_mut() {
+        for alert in self.alerts.active_alerts_mut() {
             if alert.waits_until.take().is_some() {
                 alert.emit_changes(&self.key, context);
             } else if alert.is_early() {
@@ -326,14 +326,14 @@ impl KeyState {
     }
 
     pub(crate) fn has_open_alert(&self) -> bool {
-        let mut alerts = self.alerts.unsettled();
+        let mut alerts = self.alerts.active_alerts();
         alerts.any(|alert| alert.is_open || alert.waits_until.is_some())
     }
 
     /// When the first alert that waits for time to pass is decided.
     pub(crate) fn waits_until(&self) -> Option<Timestamp> {
         self.alerts
-            .unsettled()
+            .active_alerts()
             .filter_map(|alert| alert.waits_until)
             .min()
     }

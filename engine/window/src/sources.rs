@@ -21,6 +21,9 @@ pub struct SourceProgress {
     pub disorder: Span,
 }
 
+/// What a key waits for while the tenant is held, in the place of a source: none has this number.
+pub(crate) const HOLD: u32 = 0;
+
 /// Event time of one tenant.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct TenantTime {
@@ -28,6 +31,8 @@ pub(crate) struct TenantTime {
     pub(crate) front: Timestamp,
     /// How far behind the front an alert becomes final.
     pub(crate) lateness: Span,
+    /// Whether nothing is decided that waits for time.
+    pub(crate) is_held: bool,
     sources: BTreeMap<u32, SourceProgress>,
 }
 
@@ -36,6 +41,7 @@ impl TenantTime {
         Self {
             front: Timestamp::MIN,
             lateness,
+            is_held: false,
             sources: BTreeMap::new(),
         }
     }
@@ -43,6 +49,7 @@ impl TenantTime {
     /// Takes over what another shard of the same rule knows.
     pub(crate) fn merge(&mut self, other: &Self) {
         self.front = self.front.max(other.front);
+        self.is_held |= other.is_held;
         for (source, theirs) in &other.sources {
             let own = self.sources.entry(*source).or_default();
             if theirs.heard > own.heard {
@@ -69,16 +76,23 @@ impl TenantTime {
         }
     }
 
-    /// The first of a key's `sources` that may still send something of `due` or before; `None` if
-    /// all have passed it. Which sources meet in other keys is not looked at: each shard knows
-    /// another part of it, and what is decided when must not depend on shards.
+    /// What a key waits for: the hold, or the first of its `sources` that may still send something
+    /// of `due` or before; `None` if all have passed it. Which sources meet in other keys is not
+    /// looked at: each shard knows another part of it, and what is decided when must not depend on
+    /// shards.
     pub(crate) fn find_blocker(&self, sources: &[u32], due: Timestamp) -> Option<u32> {
+        if self.is_held {
+            return Some(HOLD);
+        }
         let mut sources = sources.iter().copied();
         sources.find(|source| !self.has_passed(*source, due))
     }
 
     /// Whether nothing of `due` or before is to be expected of `source` any more.
     pub(crate) fn has_passed(&self, source: u32, due: Timestamp) -> bool {
+        if source == HOLD {
+            return !self.is_held;
+        }
         let Some(progress) = self.sources.get(&source) else {
             return true;
         };
@@ -88,6 +102,9 @@ impl TenantTime {
 
     /// The front at which `due` is decided even if `source` stays silent.
     pub(crate) fn release_time(&self, source: u32, due: Timestamp) -> Timestamp {
+        if source == HOLD {
+            return Timestamp::MAX;
+        }
         let lag = self.sources.get(&source).map_or(Span::ZERO, |it| it.lag);
         due.saturating_add(self.lateness).saturating_add(lag)
     }

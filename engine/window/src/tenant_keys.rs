@@ -23,9 +23,10 @@ use crate::condition::WindowCondition;
 use crate::key::{DirtyMark, KeyContext, KeyMarks, KeyState, RowOutcome};
 use crate::limits::WindowLimits;
 use crate::slots::{KeySlot, KeySlots};
-use crate::sources::{SourceProgress, TenantTime};
+use crate::sources::{HOLD, TenantTime};
 use crate::state::WindowEvent;
 use crate::wheel::{TimerLinks, TimerWheel};
+use crate::window::ClockMove;
 
 /// All keys of one tenant.
 #[derive(Debug)]
@@ -222,12 +223,13 @@ impl TenantKeys {
     /// Moves the front: keys that are due decide what they can, and empty ones are removed.
     pub(crate) fn advance_front(
         &mut self,
-        front: Timestamp,
-        source: Option<(u32, SourceProgress)>,
+        moved: &ClockMove<'_>,
         context: &mut WindowContext<'_>,
         output: &mut WindowOutput<'_>,
     ) {
+        let &ClockMove { front, source, .. } = moved;
         self.time.front = front;
+        let was_held = std::mem::replace(&mut self.time.is_held, moved.is_held);
         self.is_time_changed = true;
         if let Some((source, progress)) = source {
             self.time.update_source(source, progress);
@@ -243,6 +245,11 @@ impl TenantKeys {
         }
         while let Some(slot) = self.blocked.released_by_front(front) {
             self.run_due_key(slot, context, output);
+        }
+        if was_held && !moved.is_held {
+            while let Some(slot) = self.blocked.released_by(HOLD, &self.time) {
+                self.run_due_key(slot, context, output);
+            }
         }
     }
 

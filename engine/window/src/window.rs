@@ -46,6 +46,9 @@ pub struct ClockMove<'a> {
     pub front: Timestamp,
     /// The source whose event moved it, and how far that source has come.
     pub source: Option<(u32, SourceProgress)>,
+    /// Whether nothing is decided that waits for time: the engine has not run long enough to know
+    /// what has not arrived.
+    pub is_held: bool,
     /// The place of the event that moved it.
     pub place: EvaluationPlace,
 }
@@ -204,7 +207,7 @@ impl RuleWindow {
             limits: &self.limits,
         };
         let mut output = WindowOutput::new(moved.place, out);
-        keys.advance_front(moved.front, moved.source, &mut context, &mut output);
+        keys.advance_front(moved, &mut context, &mut output);
         self.evicted_events += output.evicted_events;
         // Only after the move: its detections are complete, and a tenant without keys has nothing
         // left to decide.

@@ -124,8 +124,8 @@ pub(crate) fn undisturbed(records: &[Record]) -> Vec<String> {
                 let set = Arc::new(RuleSet::load(&activated.files).unwrap());
                 pipeline.activate_rules(set, &PipelineSettings::from_activated(activated, 1));
             }
-            RecordBody::Tick { at } if record.position <= evaluated => {
-                let outcome = pipeline.tick(record.position, *at);
+            RecordBody::Tick(tick) if record.position <= evaluated => {
+                let outcome = pipeline.tick(record.position, *tick);
                 alerts.extend(
                     outcome
                         .derived_events()

@@ -1,6 +1,6 @@
 //! Events by their positions, and positions by the time of arrival.
 
-use larum_event::{Position, RecordBody};
+use larum_event::{ClockTick, Position, RecordBody};
 use larum_log::{Log, LogOptions};
 
 use crate::sample::{alert, append_numbered, commit, named, open_small, second, small_partitions};
@@ -99,7 +99,7 @@ fn what_was_derived_counts_as_come_with_the_event_before_until_a_tick_says_other
     two_each_second(&mut log, 1..3);
     log.commit_epoch(vec![alert("a1", "many")], commit(0, 4, 1), Vec::new())
         .unwrap();
-    log.append_controls(vec![RecordBody::Tick { at: second(5) }])
+    log.append_controls(vec![RecordBody::Tick(ClockTick::new(second(5)))])
         .unwrap();
     log.commit_epoch(vec![alert("a2", "many")], commit(4, 7, 1), Vec::new())
         .unwrap();

@@ -107,7 +107,7 @@ pub fn told(record: Record) -> (u64, String) {
         RecordBody::UnitDetached(unit) => format!("detached {}", unit.unit),
         RecordBody::UnitAttached(unit) => format!("attached {}", unit.unit),
         RecordBody::GapFilled(unit) => format!("filled {}", unit.unit),
-        RecordBody::Tick { at } => format!("tick {at}"),
+        RecordBody::Tick(tick) => format!("tick {}", tick.at),
         RecordBody::Amend { most_rows } => format!("amend {most_rows}"),
         RecordBody::CursorMoved(cursor) => format!("{} at {}", cursor.consumer, cursor.position),
     };

@@ -112,12 +112,23 @@ impl TenantClock {
             tenant: event.tenant.clone(),
             front,
             source: Some((source.number, source.progress)),
+            is_held: false,
         });
         ClockStamp {
             source: source.number,
             order: event_order(event, source.rank),
             front: before,
         }
+    }
+
+    /// The wall clock of its last event or tick.
+    pub(super) fn wall(&self) -> Option<Timestamp> {
+        self.wall
+    }
+
+    /// It is `at` after a stretch in which the engine did not run: that moves no time.
+    pub(super) fn resume(&mut self, at: Timestamp) {
+        self.wall = self.wall.map(|wall| wall.max(at));
     }
 
     /// It is `at`; true if that moves the front.

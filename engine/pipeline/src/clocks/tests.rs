@@ -52,7 +52,8 @@ impl Run {
     fn tick(&mut self, seconds: i64) {
         self.position += 1;
         let place = EvaluationPlace::for_raw_event(Position(self.position));
-        self.clocks.tick(at(seconds), place, &mut self.steps);
+        self.clocks
+            .tick(ClockTick::new(at(seconds)), place, &mut self.steps);
     }
 
     fn front(&self) -> i64 {

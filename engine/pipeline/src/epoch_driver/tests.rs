@@ -3,7 +3,7 @@
 
 use larum_event::{
     Channel, Detection, EvaluationPlace, Event, EventDefaults, EventId, EventOrder, GroupKey,
-    MatchValues, RuleFile, RuleId, Severity, Span, TenantId,
+    MatchValues, RuleFile, RuleId, Severity, Span, TenantId, Timestamp,
 };
 use larum_window::ScriptFault;
 
@@ -273,7 +273,10 @@ fn keys_of_layers_that_new_rules_do_not_have_wait_for_no_amendment() {
     assert_eq!(driver.dirty_keys(), 2);
     let (other, _) = self::driver(HIT);
     driver.activate_rules(Arc::clone(other.rule_set()), &PipelineSettings::default());
-    driver.begin_tick(Position(2), Timestamp::from_nanos(BEGIN * 1_000_000_000));
+    driver.begin_tick(
+        Position(2),
+        ClockTick::new(Timestamp::from_nanos(BEGIN * 1_000_000_000)),
+    );
     finish(&mut driver, &mut matcher);
     assert_eq!(driver.dirty_keys(), 0);
 }
@@ -282,7 +285,7 @@ fn keys_of_layers_that_new_rules_do_not_have_wait_for_no_amendment() {
 fn windows_without_matches_run_and_a_layer_without_items_is_not_matched() {
     let (mut driver, mut matcher) = driver(HIT);
     let at = Timestamp::from_nanos(BEGIN * 1_000_000_000);
-    driver.begin_tick(Position(1), at);
+    driver.begin_tick(Position(1), ClockTick::new(at));
     assert!(is_windows(&driver.next_step(&mut matcher)));
     driver.begin_close();
     let EpochStep::Windows(step) = driver.next_step(&mut matcher) else {
@@ -329,6 +332,7 @@ fn an_alert_is_taken_back_at_its_position_and_not_before_what_was_decided_by_the
     let none = run(vec![alert_match("x", 1, begin)], EpochMoves::default());
     assert!(none.detections.is_empty());
     let step = ClockStep {
+        is_held: false,
         place: EvaluationPlace::for_raw_event(Position(3)),
         tenant: TenantId::default_tenant(),
         front: begin.saturating_add(Span::from_seconds(100)),

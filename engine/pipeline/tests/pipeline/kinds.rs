@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use larum_event::{AlertStatus, Position, Span, Timestamp};
+use larum_event::{AlertStatus, ClockTick, Position, Span, Timestamp};
 use larum_pipeline::{EpochOutcome, EventInput, Pipeline, PipelineSettings};
 
 use crate::given::{by_rule, bytes, check_same, inputs};
@@ -84,7 +84,7 @@ fn run(steps: &[Step], shards: usize, most: usize, forgets: bool) -> EpochOutcom
             Step::Event(input) => waiting.push(input.clone()),
             Step::Tick(position, at) => {
                 outcome.extend(pipeline.run_inputs(&std::mem::take(&mut waiting)));
-                outcome.extend(pipeline.tick(*position, *at));
+                outcome.extend(pipeline.tick(*position, ClockTick::new(*at)));
             }
             Step::Amend(position, most_rows) => {
                 outcome.extend(pipeline.run_inputs(&std::mem::take(&mut waiting)));

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use larum_event::{AlertStatus, EventOrder, Position, Span, Timestamp};
+use larum_event::{AlertStatus, ClockTick, EventOrder, Position, Span, Timestamp};
 use larum_pipeline::{AlertRevision, EpochOutcome, EventInput, Pipeline, PipelineSettings};
 use larum_rule::RuleSet;
 
@@ -211,7 +211,7 @@ impl Steps {
                 && draw.percent(20)
             {
                 let at = arrived.saturating_add(Span::from_seconds(draw.below(40) as u32));
-                outcome.extend(pipeline.tick(Position(last.position.0 + 2), at));
+                outcome.extend(pipeline.tick(Position(last.position.0 + 2), ClockTick::new(at)));
             }
             if draw.percent(self.restart_percent) {
                 let parts = pipeline.checkpoint();

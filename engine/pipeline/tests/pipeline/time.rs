@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use larum_event::{AlertStatus, Event, Position, Span, Timestamp};
+use larum_event::{AlertStatus, ClockTick, Event, Position, Span, Timestamp};
 use larum_pipeline::{EpochOutcome, EventInput, Pipeline, PipelineSettings};
 
 use crate::given::{by_rule, bytes, pipeline};
@@ -50,18 +50,97 @@ fn a_tick_tells_of_what_did_not_come_when_time_has_passed_the_deadline() {
     pipeline.run_inputs(&crate::given::inputs(vec![written(
         "opened", "web", 0, "open",
     )]));
-    let quiet = pipeline.tick(Position(2), second(30));
+    let quiet = pipeline.tick(Position(2), ClockTick::new(second(30)));
     assert_eq!(bytes(&quiet), Vec::<String>::new());
     let late = second(30).saturating_add(Span::from_nanos(1));
-    let outcome = pipeline.tick(Position(3), late);
+    let outcome = pipeline.tick(Position(3), ClockTick::new(late));
     assert_eq!(told(&outcome, "left_open"), [(1, AlertStatus::Final, 1)]);
     let raised = &outcome.alerts[0];
     assert_eq!(raised.event.envelope().time, second(30));
     assert_eq!(raised.place.position, Position(3));
     assert_eq!(
-        bytes(&pipeline.tick(Position(4), second(100))),
+        bytes(&pipeline.tick(Position(4), ClockTick::new(second(100)))),
         Vec::<String>::new()
     );
+}
+
+/// A tick after a stretch in which the engine did not run.
+fn resumed(at: i64) -> ClockTick {
+    ClockTick {
+        at: second(at),
+        hold: Span::from_seconds(120),
+    }
+}
+
+/// An event that happened at `at` and arrived at `arrived`.
+fn arriving(id: &str, position: u64, at: i64, arrived: i64, does: &str) -> EventInput {
+    let (event, _) = written(id, "web", at, does);
+    EventInput {
+        position: Position(position),
+        event,
+        arrived: Some(second(arrived)),
+        record: None,
+    }
+}
+
+#[test]
+fn what_sources_kept_while_the_engine_did_not_run_still_closes_what_was_open() {
+    let mut pipeline = pipeline(LEFT_OPEN, 1);
+    pipeline.run_inputs(&[arriving("opened", 1, 0, 0, "open")]);
+    let nothing = Vec::<String>::new();
+    // Stopped from second 1 to 500: that the deadline passed meanwhile says nothing.
+    assert_eq!(bytes(&pipeline.tick(Position(2), resumed(500))), nothing);
+    let live = [arriving("other", 3, 501, 501, "nothing")];
+    assert_eq!(bytes(&pipeline.run_inputs(&live)), nothing);
+    assert_eq!(
+        bytes(&pipeline.tick(Position(4), ClockTick::new(second(600)))),
+        nothing
+    );
+    let kept = [arriving("closed", 5, 20, 601, "close")];
+    assert_eq!(bytes(&pipeline.run_inputs(&kept)), nothing);
+    assert_eq!(bytes(&pipeline.amend(Position(6), usize::MAX)), nothing);
+    assert_eq!(
+        bytes(&pipeline.tick(Position(7), ClockTick::new(second(900)))),
+        nothing
+    );
+}
+
+#[test]
+fn what_still_has_not_come_is_said_when_the_engine_has_run_for_the_hold() {
+    for shards in [1, 3] {
+        let mut pipeline = pipeline(LEFT_OPEN, shards);
+        pipeline.run_inputs(&[arriving("opened", 1, 0, 0, "open")]);
+        pipeline.tick(Position(2), resumed(500));
+        let live = [arriving("other", 3, 501, 501, "nothing")];
+        pipeline.run_inputs(&live);
+        let held = pipeline.tick(Position(4), ClockTick::new(second(619)));
+        assert_eq!(bytes(&held), Vec::<String>::new());
+        let outcome = pipeline.tick(Position(5), ClockTick::new(second(620)));
+        assert_eq!(told(&outcome, "left_open"), [(1, AlertStatus::Final, 1)]);
+    }
+}
+
+#[test]
+fn time_in_which_the_engine_did_not_run_does_not_pass() {
+    let mut pipeline = pipeline(LEFT_OPEN, 1);
+    pipeline.run_inputs(&[arriving("opened", 1, 0, 0, "open")]);
+    pipeline.tick(Position(2), resumed(500));
+    // The hold is over, and 29 seconds of time have passed since the opening.
+    let outcome = pipeline.tick(Position(3), ClockTick::new(second(529)));
+    assert_eq!(bytes(&outcome), Vec::<String>::new());
+    assert_eq!(pipeline.watermark(), second(29));
+}
+
+#[test]
+fn a_clock_that_is_set_back_does_not_make_the_hold_longer() {
+    let mut pipeline = pipeline(LEFT_OPEN, 1);
+    let year = 365 * 24 * 60 * 60;
+    pipeline.tick(Position(1), resumed(year));
+    pipeline.run_inputs(&[arriving("opened", 2, 0, 0, "open")]);
+    let outcome = pipeline.tick(Position(3), ClockTick::new(second(119)));
+    assert_eq!(bytes(&outcome), Vec::<String>::new());
+    let outcome = pipeline.tick(Position(4), ClockTick::new(second(121)));
+    assert_eq!(told(&outcome, "left_open"), [(1, AlertStatus::Final, 1)]);
 }
 
 const FAILURES: &str = r#"

@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex};
 
 use actix::{Actor, Addr};
 use larum_actor::{ActorRegistry, ActorSlot, Credits, Guardian, Supervision, send_control};
-use larum_event::{Channel, Position, RecordBody, RuleFile, RuleSetActivation, Span, limits};
+use larum_event::{
+    Channel, ClockTick, Position, RecordBody, RuleFile, RuleSetActivation, Span, limits,
+};
 use larum_log::{CheckpointStore, Log, LogError, LogOptions, TreeStore};
 use larum_query::{ReaderFactory, TreeWatchers};
 use tokio::sync::oneshot;
@@ -87,11 +89,20 @@ impl Engine {
         let mut reader = self.0.readers.open_reader();
         let head = reader.head();
         let last = reader.last_rule_set(head).map_err(StartError::Log)?;
-        if last.is_some_and(|(_, last)| last == activated) {
+        let mut bodies = Vec::new();
+        let hold = self.0.config.resume_hold;
+        // An engine that starts for the first time has missed nothing.
+        if last.is_some() && !hold.is_zero() {
+            let at = self.0.config.clock.now();
+            bodies.push(RecordBody::Tick(ClockTick { at, hold }));
+        }
+        if last.is_none_or(|(_, last)| last != activated) {
+            bodies.push(RecordBody::RuleSetActivated(activated));
+        }
+        if bodies.is_empty() {
             return Ok(());
         }
         let (reply, answer) = oneshot::channel();
-        let bodies = vec![RecordBody::RuleSetActivated(activated)];
         send_control(
             &self.0.log.clone().recipient(),
             AppendControl { bodies, reply },
@@ -279,6 +290,7 @@ impl SharedParts {
             log.clone(),
             self.supervision.clock.clone(),
             Arc::clone(&self.gauges),
+            self.config.resume_hold,
         );
         LogUpkeep::start(
             &self.threads.upkeep,

@@ -181,7 +181,7 @@ pub(super) fn detached_alert(body: &RecordBody) -> Option<Event> {
         | RecordBody::UnitAttached(_)
         | RecordBody::GapFilled(_)
         | RecordBody::CursorMoved(_)
-        | RecordBody::Tick { .. }
+        | RecordBody::Tick(_)
         | RecordBody::Amend { .. } => None,
     }
 }

@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use larum_event::{Event, Position, RecordBody, RuleSetActivation, Timestamp, limits};
+use larum_event::{ClockTick, Event, Position, RecordBody, RuleSetActivation, limits};
 use larum_log::CheckpointPart;
 use larum_pipeline::{
     EpochDriver, EpochOutcome, EpochStep, EventInput, PipelineSettings, RuleSetChange,
@@ -120,8 +120,8 @@ impl EvaluationCore {
             .evaluate_inputs(&stretch.inputs, &mut unit_changes)
             .await?;
         // The tick after the events: time passes behind them.
-        if let Some((position, at)) = stretch.tick {
-            outcome.extend(self.advance_time(position, at, &mut unit_changes).await?);
+        if let Some((position, tick)) = stretch.tick {
+            outcome.extend(self.advance_time(position, tick, &mut unit_changes).await?);
         }
         if let Some((position, most_rows)) = stretch.amend {
             let amended = self.amend_keys(position, most_rows, &mut unit_changes);
@@ -183,10 +183,10 @@ impl EvaluationCore {
     async fn advance_time(
         &mut self,
         position: Position,
-        at: Timestamp,
+        tick: ClockTick,
         unit_changes: &mut Vec<RecordBody>,
     ) -> Result<EpochOutcome, EpochError> {
-        self.driver.begin_tick(position, at);
+        self.driver.begin_tick(position, tick);
         let outcome = self.run_epoch(unit_changes).await?;
         self.windows_upto = position;
         Ok(outcome)

@@ -197,9 +197,9 @@ impl UnitReplayRun {
                     // Activation attaches all rules; those of other units stay silent.
                     detach_other_rules(pipeline, &self.rules);
                 }
-                RecordBody::Tick { at } => {
+                RecordBody::Tick(tick) => {
                     alerts.extend(run_inputs(pipeline, &mut inputs));
-                    alerts.extend(placed_alerts(pipeline.tick(record.position, at)));
+                    alerts.extend(placed_alerts(pipeline.tick(record.position, tick)));
                 }
                 RecordBody::Amend { most_rows } => {
                     alerts.extend(run_inputs(pipeline, &mut inputs));

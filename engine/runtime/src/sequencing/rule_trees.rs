@@ -41,7 +41,7 @@ pub(super) fn seed_trees(
             | RecordBody::UnitAttached(_)
             | RecordBody::GapFilled(_)
             | RecordBody::CursorMoved(_)
-            | RecordBody::Tick { .. }
+            | RecordBody::Tick(_)
             | RecordBody::Amend { .. } => None,
         });
         trees.insert_events(raw);

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use larum_event::{Position, Record, RecordBody, RuleSetActivation, Timestamp};
+use larum_event::{ClockTick, Position, Record, RecordBody, RuleSetActivation};
 use larum_log::{LogError, LogReader};
 use larum_pipeline::EventInput;
 use larum_query::ReaderFactory;
@@ -24,7 +24,7 @@ pub(crate) struct LogStretch {
     /// The events in it.
     pub(crate) inputs: Vec<EventInput>,
     /// Time that has passed behind them, and where the log says so; such a stretch ends there.
-    pub(crate) tick: Option<(Position, Timestamp)>,
+    pub(crate) tick: Option<(Position, ClockTick)>,
     /// A record behind the events that asks to amend keys, and how many rows that may read.
     pub(crate) amend: Option<(Position, u64)>,
     /// The last position in it.
@@ -181,9 +181,9 @@ fn collect_stretch<'a>(after: Position, records: impl Iterator<Item = &'a Record
                 }
                 return stretch;
             }
-            RecordBody::Tick { at } => {
+            RecordBody::Tick(tick) => {
                 stretch.upto = record.position;
-                stretch.tick = Some((record.position, *at));
+                stretch.tick = Some((record.position, *tick));
                 return stretch;
             }
             RecordBody::Amend { most_rows } => {

@@ -200,7 +200,7 @@ impl LiveGraph {
                     | RecordBody::UnitAttached(_)
                     | RecordBody::GapFilled(_)
                     | RecordBody::CursorMoved(_)
-                    | RecordBody::Tick { .. }
+                    | RecordBody::Tick(_)
                     | RecordBody::Amend { .. } => {}
                 }
             }

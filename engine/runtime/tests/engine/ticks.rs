@@ -2,7 +2,7 @@
 
 use larum_engine::ManualTime;
 use larum_engine::{Engine, EngineConfig, EventKinds, EventQuery, RuntimeClock};
-use larum_event::{Alert, Event, Record, RecordBody, Span, Timestamp};
+use larum_event::{Alert, ClockTick, Event, Record, RecordBody, Span, Timestamp};
 use tempfile::TempDir;
 
 use crate::stream::{self, second};
@@ -79,7 +79,7 @@ fn ticks(records: &[Record]) -> (Vec<Timestamp>, Vec<Timestamp>) {
     let (before, behind) = records.split_at(first);
     let told = |records: &[Record]| {
         let ticks = records.iter().filter_map(|record| match record.body {
-            RecordBody::Tick { at } => Some(at),
+            RecordBody::Tick(tick) => Some(tick.at),
             _ => None,
         });
         ticks.collect()
@@ -182,6 +182,66 @@ async fn absence_is_told_once_whenever_the_engine_is_killed_between_opening_and_
         pass_until(&engine, &time, 2).await;
         check_once(&ended(engine, &copy).await);
     }
+}
+
+/// Of the ticks, those that hold back what waits.
+fn holds(records: &[Record]) -> Vec<ClockTick> {
+    let ticks = records.iter().filter_map(|record| match record.body {
+        RecordBody::Tick(tick) => Some(tick),
+        _ => None,
+    });
+    ticks.filter(|tick| !tick.hold.is_zero()).collect()
+}
+
+#[actix_rt::test]
+async fn after_a_restart_what_waits_is_held_until_sources_had_time_to_send_what_they_kept() {
+    let Given {
+        store,
+        config: mut first,
+        time,
+    } = given();
+    first.resume_hold = Span::from_seconds(120);
+    let again = first.clone();
+    let engine = started(first).await;
+    emit(&engine, [session("opened", "open", 0)]).await;
+    settled(&engine).await;
+    let found = ended(engine, &store).await;
+    assert_eq!(holds(&found), [], "the first start has missed nothing");
+    time.advance(Span::from_seconds(600));
+    let engine = started(again).await;
+    emit(&engine, [session("live", "nothing", 600)]).await;
+    settled(&engine).await;
+    emit(&engine, [session("closed", "close", 20)]).await;
+    settled(&engine).await;
+    let found = ended(engine, &store).await;
+    let hold = Span::from_seconds(120);
+    let at = second(600);
+    assert_eq!(holds(&found), [ClockTick { at, hold }]);
+    let said = derived(&found);
+    assert_eq!(left_open(&found), [], "{said:#?}");
+    check_same(&said, &offline(&found), "restart");
+}
+
+#[actix_rt::test]
+async fn an_engine_that_was_stopped_says_so_in_its_log() {
+    let Given {
+        store,
+        mut config,
+        time,
+    } = given();
+    config.resume_hold = Span::from_seconds(120);
+    let engine = started(config).await;
+    emit(&engine, [session("opened", "open", 0)]).await;
+    settled(&engine).await;
+    let before = engine.health().head;
+    time.advance(Span::from_seconds(100));
+    until(|| engine.health().head > before).await;
+    settled(&engine).await;
+    let found = ended(engine, &store).await;
+    let hold = Span::from_seconds(120);
+    let at = second(100);
+    assert_eq!(holds(&found), [ClockTick { at, hold }]);
+    assert_eq!(left_open(&found), []);
 }
 
 /// How many alerts are in the log.

@@ -26,24 +26,24 @@ impl KeyAlerts {
     }
 
     /// Those that may not be settled: at least every one that is open or undecided.
-    pub(super) fn unsettled(&self) -> impl DoubleEndedIterator<Item = &KeyAlert> {
+    pub(super) fn active_alerts(&self) -> impl DoubleEndedIterator<Item = &KeyAlert> {
         self.all.range(self.settled.min(self.all.len())..)
     }
 
     /// The same, to be changed.
-    pub(super) fn unsettled_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut KeyAlert> {
+    pub(super) fn active_alerts_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut KeyAlert> {
         let first = self.settled.min(self.all.len());
         self.all.range_mut(first..)
     }
 
     /// The one that is open.
     pub(super) fn open_alert(&self) -> Option<&KeyAlert> {
-        self.unsettled().rfind(|alert| alert.is_open)
+        self.active_alerts().rfind(|alert| alert.is_open)
     }
 
     /// The same, to be changed.
     pub(super) fn open_alert_mut(&mut self) -> Option<&mut KeyAlert> {
-        self.unsettled_mut().rfind(|alert| alert.is_open)
+        self.active_alerts_mut().rfind(|alert| alert.is_open)
     }
 
     /// The last one with this anchor, to be changed.
@@ -137,10 +137,10 @@ mod tests {
     #[test]
     fn settled_alerts_are_not_looked_at() {
         let mut many = alerts((0..1_000).map(|number| alert(number, false)));
-        assert_eq!(many.unsettled().count(), 0);
+        assert_eq!(many.active_alerts().count(), 0);
         many.push(alert(1_000, true));
         many.push(alert(1_001, false));
-        assert_eq!(many.unsettled().count(), 2);
+        assert_eq!(many.active_alerts().count(), 2);
         assert_eq!(many.open_alert().unwrap().time.as_nanos(), 1_000);
     }
 

@@ -43,7 +43,7 @@ impl KeyState {
             self.drop_rows_before(EventOrder::end_of(before), condition);
             return true;
         }
-        if self.alerts.unsettled().any(KeyAlert::is_undecided) {
+        if self.alerts.active_alerts().any(KeyAlert::is_undecided) {
             return true;
         }
         // Nothing can come before the horizon any more, so what ends there has ended.
@@ -140,9 +140,9 @@ impl KeyState {
         let trim = last.saturating_add(horizon);
         let waiting = self
             .alerts
-            .unsettled()
+            .active_alerts()
             .filter_map(|alert| alert.waits_until);
-        let early = self.alerts.unsettled().filter(|alert| alert.is_early());
+        let early = self.alerts.active_alerts().filter(|alert| alert.is_early());
         let decided = waiting
             .chain(early.map(|alert| alert.time))
             .chain(self.next_deadline(condition))

@@ -237,6 +237,7 @@ proptest! {
             run.step(&mut window, index, matched);
             twice.step(&mut other, index, matched);
             let moved = ClockMove {
+                is_held: false,
                 tenant: &matched.tenant,
                 front: twice.time.front(&matched.tenant),
                 source: None,
@@ -303,6 +304,7 @@ fn cases() -> u32 {
 
 fn end_of_time(tenant: &TenantId) -> ClockMove<'_> {
     ClockMove {
+        is_held: false,
         tenant,
         front: nanos(i64::MAX),
         source: None,

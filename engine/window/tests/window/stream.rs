@@ -72,6 +72,7 @@ pub fn matched_from(source: u32, name: &str, time: i64, position: u64) -> Match 
 
 pub fn moved(tenant: &TenantId, front: i64, position: u64) -> ClockMove<'_> {
     ClockMove {
+        is_held: false,
         tenant,
         front: nanos(front),
         source: None,
@@ -148,6 +149,7 @@ impl EventTime {
     ) {
         let progress = self.note_event(matched, arrival);
         let moved = ClockMove {
+            is_held: false,
             tenant: &matched.tenant,
             front: self.front(&matched.tenant),
             source: (matched.source != 0).then_some((matched.source, progress)),

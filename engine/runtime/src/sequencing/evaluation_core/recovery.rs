@@ -238,11 +238,11 @@ impl CoreRecovery<'_> {
                 record: None,
             }),
             // The events before a tick or an activation are evaluated before it takes effect.
-            RecordBody::Tick { at } => {
+            RecordBody::Tick(tick) => {
                 self.redo_inputs(inputs, outcome).await?;
                 let mut unit_changes = Vec::new();
                 let core = &mut self.core;
-                let ticked = core.advance_time(record.position, at, &mut unit_changes);
+                let ticked = core.advance_time(record.position, tick, &mut unit_changes);
                 outcome.extend(ticked.await?);
                 self.note_unlogged(unit_changes);
             }
@@ -479,7 +479,7 @@ fn read_committed_epochs(
                 RecordBody::Event { .. }
                 | RecordBody::RuleSetActivated(_)
                 | RecordBody::CursorMoved(_)
-                | RecordBody::Tick { .. }
+                | RecordBody::Tick(_)
                 | RecordBody::Amend { .. } => {}
             }
         }
